@@ -1,0 +1,94 @@
+"""One stream of events feeds the terminal, the log file and, later, the web page.
+
+    with events.listening(events.LogFile(path)):
+        with events.task("Reading posts", total=943) as step:
+            for post in posts:
+                step(1)
+        events.note("Left out 3 empty posts.")
+
+Code emits; who listens is decided once, in `cli.py`. With no listener nothing is printed.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `kind` is `note`, `warning`, `start`, `progress`, `end` or a caller's own word."""
+
+    kind: str
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    time: float = field(default_factory=time.time)
+
+
+Listener = Callable[[Event], None]
+_listeners: list[Listener] = []
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Send every event to `listener` while the block runs."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def emit(kind: str, text: str = "", **data: Any) -> None:
+    """Tell every listener."""
+    event = Event(kind, text, data)
+    for listener in tuple(_listeners):
+        listener(event)
+
+
+def note(text: str, **data: Any) -> None:
+    """Say something worth knowing: a choice and its reason, a thing left out."""
+    emit("note", text, **data)
+
+
+def warn(text: str, **data: Any) -> None:
+    """Say something that the user should act on."""
+    emit("warning", text, **data)
+
+
+@contextlib.contextmanager
+def task(text: str, total: int | None = None, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """Announce a step that may take a while; the yielded function advances it (at most 10 events a second)."""
+    done, last, started = 0, 0.0, time.monotonic()
+    emit("start", text, total=total, unit=unit)
+
+    def advance(count: int = 1) -> None:
+        nonlocal done, last
+        done += count
+        now = time.monotonic()
+        if now - last >= 0.1:
+            last = now
+            emit("progress", text, done=done, total=total, seconds=now - started, unit=unit)
+
+    try:
+        yield advance
+    finally:
+        emit("end", text, done=done, total=total, seconds=time.monotonic() - started, unit=unit)
+
+
+class LogFile:
+    """A listener that appends each event as one JSON line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+
+    def __call__(self, event: Event) -> None:
+        """Append `event`; the file is opened for each line, so that a kill loses nothing."""
+        if event.kind == "progress":
+            return
+        with self.path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(json.dumps(asdict(event), ensure_ascii=False, default=str) + "\n")

@@ -1,0 +1,1 @@
+"""The network, the optimizers, the one training loop, checkpoints, generation and scoring."""
