@@ -1,0 +1,256 @@
+"""The network: a plain Qwen3 decoder, with the parameter names that `transformers` uses.
+
+In: token ids. Out: logits, or the loss. RMSNorm (Zhang and Sennrich 2019) before each block, rotary positions (Su et
+al. 2021), normalised queries and keys (Henry et al. 2020), grouped-query attention (Ainslie et al. 2023), SwiGLU
+(Shazeer 2020), tied embeddings, no biases. Without `qk_norm` it is a Llama. Dropout and the bidirectional mode exist
+for training only: the saved weights load in `transformers.Qwen3ForCausalLM` and give the same logits.
+
+    model = GPT(GPTConfig(vocab_size=16_384))
+    logits = model(ids)                 # ids: (batch, tokens) -> (batch, tokens, vocab_size)
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of the network; the field names are those of `config.json`."""
+
+    vocab_size: int
+    hidden_size: int = 512
+    intermediate_size: int = 1408
+    num_hidden_layers: int = 8
+    num_attention_heads: int = 8
+    num_key_value_heads: int = 4
+    head_dim: int = 64
+    max_position_embeddings: int = 1024
+    rope_theta: float = 10_000.0
+    rms_norm_eps: float = 1e-6
+    tie_word_embeddings: bool = True
+    qk_norm: bool = True
+
+    def parameters(self) -> int:
+        """Number of weights, tied ones counted once."""
+        width, heads, groups = self.hidden_size, self.num_attention_heads, self.num_key_value_heads
+        attention = width * self.head_dim * 2 * (heads + groups) + (2 * self.head_dim if self.qk_norm else 0)
+        layer = attention + 3 * width * self.intermediate_size + 2 * width
+        tables = self.vocab_size * width * (1 if self.tie_word_embeddings else 2)
+        return tables + self.num_hidden_layers * layer + width
+
+    def flops_per_token(self, context: int) -> float:
+        """Floating-point operations of one training token, forward and backward, matrix products only.
+
+        6 for each weight that multiplies (the input table doesn't, the output table does) and 6 for each of
+        `heads * head_dim * context` of causal attention (Chowdhery et al. 2022, appendix B, halved for causality).
+        """
+        table = self.vocab_size * self.hidden_size
+        multiplying = self.parameters() - (0 if self.tie_word_embeddings else table)
+        attention = self.num_hidden_layers * self.num_attention_heads * self.head_dim * context
+        return 6.0 * (multiplying + attention)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square normalisation with a learned scale."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension in the precision of `x`."""
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+
+
+class KVCache:
+    """Keys and values of the tokens seen so far, allocated once: (layers, batch, groups, room, head_dim)."""
+
+    def __init__(self, config: GPTConfig, batch: int, room: int, like: Tensor) -> None:
+        shape = (config.num_hidden_layers, batch, config.num_key_value_heads, room, config.head_dim)
+        self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
+        self.values = torch.empty(shape, dtype=like.dtype, device=like.device)
+        self.length = 0
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new keys and values of `layer` and return all of them; `length` grows after the last layer."""
+        end = self.length + key.size(2)
+        self.keys[layer, :, :, self.length : end] = key
+        self.values[layer, :, :, self.length : end] = value
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class Attention(nn.Module):
+    """Grouped-query self-attention with rotary positions and normalised queries and keys."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        width, dim = config.hidden_size, config.head_dim
+        self.heads, self.groups, self.dim = config.num_attention_heads, config.num_key_value_heads, dim
+        self.q_proj = nn.Linear(width, self.heads * dim, bias=False)
+        self.k_proj = nn.Linear(width, self.groups * dim, bias=False)
+        self.v_proj = nn.Linear(width, self.groups * dim, bias=False)
+        self.o_proj = nn.Linear(self.heads * dim, width, bias=False)
+        self.q_norm = RMSNorm(dim, config.rms_norm_eps) if config.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(dim, config.rms_norm_eps) if config.qk_norm else nn.Identity()
+
+    def forward(
+        self, x: Tensor, rotary: tuple[Tensor, Tensor], causal: bool, cache: KVCache | None, layer: int
+    ) -> Tensor:
+        """x: (batch, tokens, width) -> the same shape."""
+        batch, tokens, _ = x.shape
+        query = self.q_norm(self.q_proj(x).view(batch, tokens, self.heads, self.dim)).transpose(1, 2)
+        key = self.k_norm(self.k_proj(x).view(batch, tokens, self.groups, self.dim)).transpose(1, 2)
+        value = self.v_proj(x).view(batch, tokens, self.groups, self.dim).transpose(1, 2)
+        query, key = rotate(query, *rotary), rotate(key, *rotary)
+        mask = None
+        if cache is not None:
+            key, value = cache.extend(layer, key, value)
+            if tokens > 1 and cache.length:
+                mask = _continued_mask(tokens, key.size(2), x.device)
+        causal = causal and tokens > 1 and mask is None
+        y = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=causal, enable_gqa=self.heads != self.groups
+        )
+        out: Tensor = self.o_proj(y.transpose(1, 2).reshape(batch, tokens, self.heads * self.dim))
+        return out
+
+
+class MLP(nn.Module):
+    """SwiGLU: down(silu(gate(x)) * up(x))."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, tokens, width) -> the same shape."""
+        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class Layer(nn.Module):
+    """Attention and MLP, each normalised before, dropped out after, and added to the stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = MLP(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotary: tuple[Tensor, Tensor],
+        causal: bool = True,
+        cache: KVCache | None = None,
+        layer: int = 0,
+        dropout: float = 0.0,
+    ) -> Tensor:
+        """x: (batch, tokens, width) -> the same shape."""
+        x = x + F.dropout(self.self_attn(self.input_layernorm(x), rotary, causal, cache, layer), dropout)
+        return x + F.dropout(self.mlp(self.post_attention_layernorm(x)), dropout)
+
+
+class Decoder(nn.Module):
+    """Embedding, layers and the last norm: everything but the output table."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+
+class GPT(nn.Module):
+    """The language model. `dropout` and `checkpointing` are training's to set; they leave no trace in the weights."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.model.embed_tokens.weight
+        self.dropout = 0.0
+        self.checkpointing = False
+        self._rotary: tuple[Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> "GPT":
+        """Draw the weights: normal with deviation 0.02, projections into the stream divided by sqrt(2 * layers)."""
+        generator = torch.Generator().manual_seed(seed)
+        into_stream = 0.02 / math.sqrt(2 * self.config.num_hidden_layers)
+        for name, weight in self.named_parameters():
+            if weight.ndim == 2:
+                deviation = into_stream if name.endswith(("o_proj.weight", "down_proj.weight")) else 0.02
+                weight.copy_(torch.randn(weight.shape, generator=generator) * deviation)
+        return self
+
+    def hidden(
+        self, ids: Tensor, cache: KVCache | None = None, causal: bool = True, inputs: Tensor | None = None
+    ) -> Tensor:
+        """The last hidden states. ids: (batch, tokens) -> (batch, tokens, width).
+
+        `inputs` replaces the embedded ids (the masked objective puts its own vector in the masked places).
+        """
+        start = cache.length if cache is not None else 0
+        x = self.model.embed_tokens(ids) if inputs is None else inputs
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.to(torch.get_autocast_dtype(x.device.type))
+        dropout = self.dropout if self.training else 0.0
+        x = F.dropout(x, dropout)
+        rotary = self.rotary(start, ids.size(1), x)
+        for index, layer in enumerate(self.model.layers):
+            if self.checkpointing and self.training:
+                from torch.utils.checkpoint import checkpoint
+
+                x = checkpoint(layer, x, rotary, causal, None, index, dropout, use_reentrant=False)
+            else:
+                x = layer(x, rotary, causal, cache, index, dropout)
+        if cache is not None:
+            cache.length += ids.size(1)
+        out: Tensor = self.model.norm(x)
+        return out
+
+    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+        """ids: (batch, tokens) -> logits (batch, tokens, vocab_size)."""
+        out: Tensor = self.lm_head(self.hidden(ids, cache))
+        return out
+
+    def rotary(self, start: int, tokens: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines for the positions `start` to `start + tokens`, each (tokens, head_dim)."""
+        end = start + tokens
+        have = self._rotary
+        if have is None or have[0].size(0) < end or have[0].device != like.device or have[0].dtype != like.dtype:
+            room = max(end, self.config.max_position_embeddings)
+            self._rotary = have = rotary_tables(self.config, room, like.device, like.dtype)
+        return have[0][start:end], have[1][start:end]
+
+
+def rotary_tables(
+    config: GPTConfig, room: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine tables (room, head_dim), computed in float32 as `transformers` does."""
+    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
+    angles = torch.outer(torch.arange(room, dtype=torch.float32, device=device), config.rope_theta**-steps)
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate pairs (i, i + head_dim / 2) of the last dimension. x: (batch, heads, tokens, head_dim)."""
+    half = x.size(-1) // 2
+    return x * cos + torch.cat((-x[..., half:], x[..., :half]), dim=-1) * sin
+
+
+def _continued_mask(tokens: int, total: int, device: torch.device) -> Tensor:
+    rows = torch.arange(total - tokens, total, device=device)[:, None]
+    return rows >= torch.arange(total, device=device)[None, :]

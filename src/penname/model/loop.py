@@ -1,0 +1,500 @@
+"""The one training loop: from scratch, a base on many GPUs, or a blog on a laptop.
+
+In: a network, a mixture of token streams, settings. Out: the trained network, its best state on held-out text, and a
+folder of checkpoints that goes on to the same losses wherever it was cut off.
+
+    run = Run(settings, mixture, device, folder=workspace / "checkpoints", validate=bits_per_byte_of)
+    fitted = train(model, run)
+
+The order of a step: evaluate, sample, save, step, log.
+"""
+
+import contextlib
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from penname.core import events
+from penname.core.device import Device, is_out_of_memory
+from penname.core.errors import Interrupted, PennameError
+from penname.model import parallel
+from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from penname.model.gpt import GPT
+from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens
+from penname.model.optim import build_optimizers
+from penname.model.quantise import rounded
+from penname.model.settings import TrainSettings, learning_rate
+from penname.text.batches import Mixture
+
+
+@dataclass
+class Run:
+    """A training run: what is learned, where, how long, and who watches."""
+
+    settings: TrainSettings
+    mixture: Mixture
+    device: Device
+    folder: Path | None = None
+    """Where checkpoints go; None keeps none."""
+    validate: Callable[[GPT], float] | None = None
+    """Held-out bits per byte; the state with the least is kept as the best."""
+    sample: Callable[[GPT], str] | None = None
+    """A text from a fixed prompt and seed."""
+    micro_rows: int = 8
+    """Windows that go through the network at once; halved when memory runs out."""
+    evaluations: int = 10
+    """Times the held-out text is scored over the run, the end included."""
+    samples: int = 4
+    """Samples shown over the run."""
+    save_seconds: float = 60.0
+    """Seconds between checkpoints."""
+    seconds: float | None = None
+    """A promise: steps are dropped, and the learning rate still reaches zero, when the run would take longer."""
+    compiled: bool = False
+    keep_best: bool = True
+    bytes_per_token: float = 0.0
+    """Of the training text, to show losses as bits per byte; 0: unknown."""
+    fingerprint: str = ""
+    """Of data and settings: a checkpoint of another run is not resumed."""
+    quantise: tuple[int, int] = (5, 64)
+    part_size: int = 512 * 2**20
+    stop_after: int | None = None
+    """Stop, saved, after this step: for tests and for machines that go away."""
+
+
+@dataclass
+class Fitted:
+    """What came of a run."""
+
+    model: GPT
+    steps: int
+    tokens: int
+    seconds: float
+    best: float
+    """Least held-out bits per byte; infinity without `validate`."""
+    best_step: int
+    losses: list[tuple[int, float]]
+    """(step, nats per token) for each step that was logged."""
+    curve: list[tuple[int, float]]
+    """(step, held-out bits per byte) for each evaluation."""
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside tensors."""
+
+    step: int = 0
+    total: int = 0
+    progress: float = 0.0
+    seconds: float = 0.0
+    best: float = math.inf
+    best_step: int = -1
+    scale: float = 1.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    fingerprint: str = ""
+
+
+class Trainer:
+    """One run in progress: holds the optimizers, the state and the best weights."""
+
+    def __init__(self, model: GPT, run: Run) -> None:
+        run.settings.check()
+        self.model, self.run, self.settings, self.device = model, run, run.settings, run.device
+        self.state = _State(total=run.settings.steps, fingerprint=run.fingerprint)
+        model.to(run.device.torch)
+        model.dropout = run.settings.dropout
+        if run.settings.freeze_tables:
+            model.model.embed_tokens.weight.requires_grad_(False)
+            model.lm_head.weight.requires_grad_(False)
+        self.objective = Objective(model, run.settings, sliced=not run.compiled).to(run.device.torch)
+        self.optimizers = build_optimizers(
+            self.objective,
+            matrices=run.settings.matrices,
+            matrix_lr=run.settings.matrix_lr,
+            table_lr=run.settings.table_lr,
+            weight_decay=run.settings.weight_decay,
+            momentum=run.settings.momentum,
+            fused=run.device.fused,
+        )
+        self.micro_rows = run.micro_rows
+        inner: Any = torch.compile(self.objective) if run.compiled else self.objective
+        self.forward = parallel.wrap(inner, run.device)
+        self.average = _copy(model) if run.settings.ema else None
+        self.best: dict[str, Tensor] | None = None
+        self.recent: list[tuple[int, Tensor]] = []
+        self.resumed = 0
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def fit(self) -> Fitted:
+        """Run to the end; raises `Interrupted` after Ctrl-C, saved."""
+        self.resume()
+        clock = _Clock(self.state.seconds)
+        saved = time.monotonic()
+        with _stop_on_interrupt() as stop, _Feeder(self) as feeder:
+            while self.state.step < self.state.total:
+                self.evaluate_and_sample(last=False)
+                if parallel.is_first() and time.monotonic() - saved >= self.run.save_seconds:
+                    self.save(clock)
+                    saved = time.monotonic()
+                if stop.is_set() or self.state.step == self.run.stop_after:
+                    self.save(clock)
+                    raise Interrupted(
+                        f"Stopped after step {self.state.step} of {self.state.total}, saved. "
+                        "The same command goes on from here."
+                    )
+                loss = self.step(feeder)
+                self.log(loss, clock)
+                self.keep_promise(clock)
+        self.flush(clock)
+        if self.average is not None:
+            self.try_average()
+        self.evaluate_and_sample(last=True)
+        self.save(clock)
+        return self.finish(clock)
+
+    def step(self, feeder: "_Feeder") -> Tensor:
+        """One optimizer step; returns the summed loss of this process divided by the scored tokens."""
+        step = self.state.step
+        masked = is_masked_step(step, self.settings.masked)
+        windows = feeder.take(step)
+        rounding = self.state.progress >= self.settings.quantise_from
+        kept = self.round_weights() if rounding else None
+        while True:
+            try:
+                loss = self.gradients(windows, step, masked)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.micro_rows == 1:
+                    raise
+                self.halve()
+        if kept is not None:
+            _restore(self.model, kept)
+        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip, foreach=True)
+        rate = learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            _blend(self.average, self.model, 1 - self.settings.ema)
+        self.state.progress += (1.0 - self.state.progress) / (self.state.total - step)
+        self.state.step += 1
+        return loss
+
+    def gradients(self, windows: Tensor, step: int, masked: bool) -> Tensor:
+        """Accumulate the gradient of a step over micro-batches; the same for any number of them."""
+        self.model.train()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.device.torch)
+        divisor = scored_tokens(self.settings, masked)
+        seed = hash((self.settings.seed, step, parallel.rank())) & 0x7FFFFFFF
+        generator = torch.Generator().manual_seed(seed)
+        ids, targets, hide = prepare_rows(windows, self.settings, masked, generator)
+        for start in range(0, windows.size(0), self.micro_rows):
+            rows = slice(start, start + self.micro_rows)
+            torch.manual_seed(seed + start)
+            last = start + self.micro_rows >= windows.size(0)
+            with parallel.no_sync(self.forward, last), self.device.autocast():
+                loss = self.forward(*self.placed(rows, ids, targets, hide), not masked)
+                loss = loss / divisor
+            (loss * parallel.world()).backward()
+            total += loss.detach()
+        return total
+
+    def placed(self, rows: slice, *tensors: Tensor | None) -> list[Tensor | None]:
+        """The given rows of each tensor, on the device."""
+        place = self.device.torch
+        return [None if t is None else t[rows].contiguous().to(place, non_blocking=True) for t in tensors]
+
+    # -- around a step ------------------------------------------------------------------------------------------------
+
+    def evaluate_and_sample(self, last: bool) -> None:
+        """Score held-out text and show a sample when their turn has come; keep the best weights."""
+        step, total = self.state.step, self.state.total
+        due = last or (step and step % max(1, total // self.run.evaluations) == 0 and step != total)
+        if due and self.run.validate is not None and not (self.state.curve and self.state.curve[-1][0] == step):
+            figure = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+            self.state.curve.append((step, figure))
+            events.emit("evaluation", step=step, bits_per_byte=figure)
+            if figure < self.state.best:
+                self.state.best, self.state.best_step = figure, step
+                if self.run.keep_best and parallel.is_first():
+                    self.best = _copy(self.model)
+        due = last or (step and step % max(1, total // max(1, self.run.samples)) == 0)
+        if due and self.run.sample is not None and self.run.samples and parallel.is_first():
+            events.emit("sample", self.evaluated(self.run.sample), step=step)
+
+    def evaluated(self, function: Callable[[GPT], Any] | None) -> Any:
+        """Call `function` on the model in evaluation mode."""
+        assert function is not None
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                return function(self.model)
+        finally:
+            self.model.train()
+
+    def log(self, loss: Tensor, clock: "_Clock") -> None:
+        """Remember the loss; look at it, which waits for the device, only every few steps."""
+        self.recent.append((self.state.step, loss))
+        every = 1 if self.device.kind == "cpu" else 10
+        if self.state.step % every == 0:
+            self.flush(clock)
+
+    def flush(self, clock: "_Clock") -> None:
+        """Read the losses of the last steps, check them, and tell how far the run is."""
+        if not self.recent:
+            return
+        values = parallel.summed(torch.stack([loss for _, loss in self.recent])).tolist()
+        steps = [step for step, _ in self.recent]
+        self.recent.clear()
+        if not all(math.isfinite(value) for value in values):
+            self.recover(steps[0])
+            return
+        self.state.losses.extend(zip(steps, values, strict=True))
+        clock.tick(self.state.step)
+        tokens = self.settings.rows * self.settings.context
+        rate = clock.steps_per_second()
+        events.emit(
+            "train",
+            step=self.state.step,
+            total=self.state.total,
+            loss=values[-1],
+            tokens_per_second=rate * tokens,
+            seconds=clock.seconds(),
+            seconds_left=(self.state.total - self.state.step) / rate if rate else None,
+            bits_per_byte=values[-1] / math.log(2) / self.run.bytes_per_token if self.run.bytes_per_token else None,
+        )
+
+    def keep_promise(self, clock: "_Clock") -> None:
+        """Drop steps when the time would run out; the schedule stretches over what is left."""
+        if self.run.seconds is None or self.state.step < 4:
+            return
+        rate = clock.steps_per_second()
+        left = self.run.seconds - clock.seconds()
+        if not rate:
+            return
+        possible = self.state.step + max(1, int(left * rate))
+        if parallel.from_first(lambda: float(possible), self.device) < self.state.total * 0.97:
+            events.note(
+                f"The machine is slower than planned: {possible} steps instead of {self.state.total}, to end on time."
+            )
+            self.state.total = possible
+
+    def halve(self) -> None:
+        """Out of memory: half the micro-batch, twice the accumulation, the same step again."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.device.free_cache()
+        self.micro_rows = max(1, self.micro_rows // 2)
+        events.warn(f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses.")
+
+    def recover(self, step: int) -> None:
+        """A loss that is not a number: back to the last checkpoint, with half the learning rate."""
+        if self.state.scale < 0.05:
+            raise PennameError("The loss keeps turning into NaN: lower the learning rates, or use --precision fp32.")
+        scale = self.state.scale / 2
+        checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
+        if checkpoint is None:
+            raise PennameError(f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to.")
+        self.load(checkpoint)
+        self.state.scale = scale
+        events.warn(
+            f"The loss was not a number at step {step}: back to step {self.state.step} with {scale:g} of the rate."
+        )
+
+    def round_weights(self) -> dict[str, Tensor]:
+        """Replace matrices by what they become in few bits; the gradient there moves the exact ones (straight-through)."""
+        kept = _copy(self.model)
+        bits, group = self.run.quantise
+        with torch.no_grad():
+            for weight in self.model.parameters():
+                if weight.ndim == 2:
+                    weight.copy_(rounded(weight, bits, group))
+        return kept
+
+    def try_average(self) -> None:
+        """Keep the running average instead of the last weights where it scores better."""
+        if self.average is None or self.run.validate is None:
+            return
+        plain = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+        kept = _copy(self.model)
+        _restore(self.model, self.average)
+        averaged = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+        events.note(f"Averaged weights: {averaged:.4f} bits per byte, the last ones: {plain:.4f}.")
+        if averaged >= plain:
+            _restore(self.model, kept)
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def save(self, clock: "_Clock") -> None:
+        """Write a checkpoint, on the first process."""
+        if self.run.folder is None or not parallel.is_first():
+            return
+        self.flush(clock)
+        self.state.seconds = clock.seconds()
+        extra = {f"best/{name}": value for name, value in (self.best or {}).items()}
+        extra |= {f"average/{name}": value for name, value in (self.average or {}).items()}
+        save_checkpoint(
+            self.run.folder,
+            self.objective,
+            self.optimizers,
+            asdict(self.state),
+            extra=extra,
+            part_size=self.run.part_size,
+        )
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint of the same run, if there is one."""
+        checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
+        if checkpoint is None:
+            return
+        self.load(checkpoint)
+        events.note(f"Going on from step {self.state.step} of {self.state.total}.")
+
+    def load(self, checkpoint: Path) -> None:
+        """Put back everything that `checkpoint` holds."""
+        values, extra = load_checkpoint(checkpoint, self.objective, self.optimizers)
+        if values["fingerprint"] != self.run.fingerprint:
+            raise PennameError(
+                f"{checkpoint.parent} holds another run (other data or settings): delete it to start anew."
+            )
+        values["losses"] = [tuple(pair) for pair in values["losses"]]
+        values["curve"] = [tuple(pair) for pair in values["curve"]]
+        self.state = _State(**values)
+        best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
+        self.best = best or None
+        average = {n.removeprefix("average/"): v for n, v in extra.items() if n.startswith("average/")}
+        if self.average is not None and average:
+            self.average = {name: value.to(self.device.torch) for name, value in average.items()}
+
+    def finish(self, clock: "_Clock") -> Fitted:
+        """Put the best weights into the model and say what came of the run."""
+        if self.best is not None:
+            _restore(self.model, self.best)
+        self.model.eval()
+        self.model.dropout = 0.0
+        state = self.state
+        return Fitted(
+            model=self.model,
+            steps=state.step,
+            tokens=state.step * self.settings.rows * self.settings.context,
+            seconds=clock.seconds(),
+            best=state.best,
+            best_step=state.best_step,
+            losses=state.losses,
+            curve=state.curve,
+        )
+
+
+def train(model: GPT, run: Run) -> Fitted:
+    """Train `model` in place; see `Run` and `Fitted`."""
+    return Trainer(model, run).fit()
+
+
+class _Clock:
+    """Seconds spent, over all sittings, and the rate of the last steps."""
+
+    def __init__(self, before: float) -> None:
+        self.before, self.started = before, time.monotonic()
+        self.ticks: list[tuple[int, float]] = []
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+    def tick(self, step: int) -> None:
+        self.ticks.append((step, time.monotonic()))
+        del self.ticks[:-40]
+
+    def steps_per_second(self) -> float:
+        """Over the last steps, evaluations included; 0 before it is known."""
+        if len(self.ticks) < 2:
+            return 0.0
+        (first, start), (last, end) = self.ticks[0], self.ticks[-1]
+        return (last - first) / (end - start) if end > start else 0.0
+
+
+class _Feeder:
+    """Prepares the next step's windows in a thread while the device works on this one's."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.thread: threading.Thread | None = None
+        self.ready: tuple[int, Tensor] | None = None
+
+    def __enter__(self) -> "_Feeder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.thread is not None:
+            self.thread.join()
+
+    def take(self, step: int) -> Tensor:
+        """The windows of `step` for this process: (rows of this process, context + 1)."""
+        if self.thread is not None:
+            self.thread.join()
+        if self.ready is None or self.ready[0] != step:
+            self._prepare(step)
+        assert self.ready is not None
+        windows = self.ready[1]
+        self.thread = threading.Thread(target=self._prepare, args=(step + 1,), daemon=True)
+        self.thread.start()
+        return windows
+
+    def _prepare(self, step: int) -> None:
+        rows = self.trainer.settings.rows
+        first, last = parallel.share_of(rows)
+        windows = torch.from_numpy(self.trainer.run.mixture.batch(step, first, last - first).astype(np.int64))
+        if self.trainer.device.kind == "cuda":
+            windows = windows.pin_memory()
+        self.ready = (step, windows)
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event; a second one ends the program at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(_signal: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        events.note("Finishing this step, then saving. Press Ctrl-C again to quit at once.")
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+
+def _restore(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(weights[name])
+
+
+def _blend(average: dict[str, Tensor], model: nn.Module, share: float) -> None:
+    current = dict(model.named_parameters())
+    names = list(average)
+    torch._foreach_lerp_([average[n] for n in names], [current[n].detach() for n in names], share)

@@ -1,0 +1,90 @@
+"""What is minimised: next-token prediction, and the masked next-token objective mixed with it.
+
+GPT-BERT (Charpentier and Samuel 2024) trains one network both ways: causally, and with attention to both sides while a
+hidden token is predicted from the position before it. The masked way has one vector of its own, which stays here: the
+saved model is a plain decoder.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from penname.model.gpt import GPT
+from penname.model.loss import IGNORE, plain_loss, sliced_loss
+from penname.model.settings import TrainSettings
+
+_MIX = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)
+
+
+class Objective(nn.Module):
+    """The network with its loss; this is what is compiled and distributed."""
+
+    def __init__(self, gpt: GPT, settings: TrainSettings, sliced: bool) -> None:
+        super().__init__()
+        self.gpt = gpt
+        self.sliced = sliced
+        self.needs_vector = settings.masked > 0 or settings.input_mask > 0
+        if self.needs_vector:
+            table = gpt.model.embed_tokens.weight
+            self.hidden_token = nn.Parameter(table.detach().mean(dim=0).clone())
+
+    def forward(self, ids: Tensor, targets: Tensor, hide: Tensor | None, causal: bool) -> Tensor:
+        """Summed loss in nats. ids, targets: (rows, context); hide: (rows, context) of places to cover, or None."""
+        inputs = None
+        if self.needs_vector:
+            inputs = self.gpt.model.embed_tokens(ids)
+            if hide is None:
+                inputs = inputs + 0.0 * self.hidden_token
+            else:
+                inputs = torch.where(hide[..., None], self.hidden_token.to(inputs.dtype), inputs)
+        hidden = self.gpt.hidden(ids, causal=causal, inputs=inputs)
+        flat = hidden.reshape(-1, hidden.size(-1))
+        loss = sliced_loss if self.sliced else plain_loss
+        return loss(flat, self.gpt.lm_head.weight, targets.reshape(-1))
+
+
+def prepare_rows(
+    windows: Tensor, settings: TrainSettings, masked: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Split (rows, context + 1) windows into inputs, targets and places to hide.
+
+    In a masked step only hidden tokens are scored, and the last token, which no input shows. In a causal step the
+    goldfish rule (Hans et al. 2024) leaves out targets by a hash of the tokens before them.
+    """
+    ids, targets = windows[:, :-1], windows[:, 1:]
+    if masked:
+        hide = torch.rand(ids.shape, generator=generator, device=ids.device) < settings.mask_rate
+        scored = torch.cat([hide[:, 1:], torch.ones_like(hide[:, :1])], dim=1)
+        return ids, targets.masked_fill(~scored, IGNORE), hide
+    hide_some = None
+    if settings.input_mask > 0:
+        hide_some = torch.rand(ids.shape, generator=generator, device=ids.device) < settings.input_mask
+    if settings.goldfish > 0:
+        targets = targets.masked_fill(goldfish_places(ids, settings.goldfish), IGNORE)
+    return ids, targets, hide_some
+
+
+def goldfish_places(ids: Tensor, every: int, span: int = 13) -> Tensor:
+    """Places whose next token is never learned: a hash of the last `span` tokens falls on one value in `every`.
+
+    The same passage always hides the same tokens, however often it is seen, so that it cannot be learned by heart.
+    """
+    hashed = torch.zeros_like(ids)
+    for back in range(span):
+        shifted = torch.roll(ids, back, dims=1)
+        shifted[:, :back] = 0
+        hashed = ((hashed * _MIX[0] + shifted + 1) ^ (hashed >> 13)) & 0x7FFFFFFF
+    hashed = ((hashed * _MIX[1]) >> 11) & 0x7FFFFF
+    return hashed % every == 0
+
+
+def scored_tokens(settings: TrainSettings, masked: bool) -> float:
+    """Expected number of scored tokens in a step, which the summed loss is divided by."""
+    tokens = settings.rows * settings.context
+    if masked:
+        return tokens * settings.mask_rate
+    return tokens * (1 - 1 / settings.goldfish) if settings.goldfish else float(tokens)
+
+
+def is_masked_step(step: int, share: float) -> bool:
+    """Whether step `step` uses the masked objective: evenly spread, a function of the step alone."""
+    return int((step + 1) * share + 1e-9) > int(step * share + 1e-9)

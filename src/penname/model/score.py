@@ -1,0 +1,149 @@
+"""Bits per byte: how well a model predicts text, whatever its tokenizer.
+
+In: a network, its tokenizer, texts. Out: bits per byte, bytes, tokens; nats per token for each text.
+
+    figure = score_texts(model, tokenizer, ["One post.", "Another."], device).bits_per_byte
+
+Bits per byte is the sum of -log2 p(token) over a text, divided by the bytes of its UTF-8. Each text is scored on its
+own, after an end-of-text token, in windows that overlap by half, so that a token sees at least half a context.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from penname.core import events
+from penname.core.device import Device
+from penname.model.gpt import GPT
+from penname.text.tokenizer import encode_plain
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Floats = npt.NDArray[np.float32]
+_ROWS = 2048
+"""Tokens whose logits are held at once."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well some text was predicted."""
+
+    nats: float
+    bytes: int
+    tokens: int
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits per byte of UTF-8 text; NaN for empty text."""
+        return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(self.nats + other.nats, self.bytes + other.bytes, self.tokens + other.tokens)
+
+
+def score_texts(
+    model: GPT,
+    tokenizer: "Tokenizer",
+    texts: Sequence[str],
+    device: Device,
+    *,
+    end: int = 0,
+    context: int | None = None,
+    show: bool = False,
+) -> list[Score]:
+    """Score each text. Sum the scores for the figure of a collection: long texts then weigh by their length."""
+    encoded = [np.array(encode_plain(tokenizer, text), np.int64) for text in texts]
+    nats = token_nats(model, encoded, device, end=end, context=context, show=show)
+    return [
+        Score(float(values.sum(dtype=np.float64)), len(text.encode("utf-8")), ids.size)
+        for text, ids, values in zip(texts, encoded, nats, strict=True)
+    ]
+
+
+def total(scores: Sequence[Score]) -> Score:
+    """The score of a collection."""
+    return sum(scores, Score(0.0, 0, 0))
+
+
+def token_nats(
+    model: GPT,
+    sequences: Sequence[npt.NDArray[Any]],
+    device: Device,
+    *,
+    end: int = 0,
+    context: int | None = None,
+    stride: int | None = None,
+    batch_tokens: int = 16_384,
+    show: bool = False,
+) -> list[Floats]:
+    """-ln p of every token of every sequence, each after an end-of-text token.
+
+    Windows hold `context` tokens and advance by `stride` (half the context unless said otherwise).
+    """
+    context = context or model.config.max_position_embeddings
+    stride = stride or max(1, context // 2)
+    results: list[Floats] = [np.zeros(len(sequence), np.float32) for sequence in sequences]
+    windows = sorted(_windows([len(s) for s in sequences], context, stride), key=lambda w: w[2] - w[1])
+    model.eval()
+    with torch.inference_mode(), device.autocast(), _progress(show, len(windows)) as advance:
+        for group in _groups(windows, batch_tokens):
+            longest = max(stop - start for _, start, stop, _ in group)
+            ids = np.full((len(group), longest + 1), end, np.int64)
+            for row, (number, start, stop, _) in enumerate(group):
+                sequence = sequences[number]
+                ids[row, 0] = end if start == 0 else sequence[start - 1]
+                ids[row, 1 : 1 + stop - start] = sequence[start:stop]
+            nats = _nats(model, torch.from_numpy(ids).to(device.torch))
+            for row, (number, start, stop, scored) in enumerate(group):
+                results[number][scored:stop] = nats[row, scored - start : stop - start]
+            advance(len(group))
+    return results
+
+
+def _windows(lengths: Sequence[int], context: int, stride: int) -> list[tuple[int, int, int, int]]:
+    """(sequence, start, stop, first token to score) for every window."""
+    found = []
+    for number, length in enumerate(lengths):
+        scored = 0
+        while scored < length:
+            stop = min(length, context if scored == 0 else scored + stride)
+            found.append((number, max(0, stop - context), stop, scored))
+            scored = stop
+    return found
+
+
+def _groups(
+    windows: Sequence[tuple[int, int, int, int]], batch_tokens: int
+) -> list[list[tuple[int, int, int, int]]]:
+    groups: list[list[tuple[int, int, int, int]]] = []
+    for window in windows:
+        length = window[2] - window[1]
+        if not groups or (len(groups[-1]) + 1) * length > batch_tokens:
+            groups.append([])
+        groups[-1].append(window)
+    return groups
+
+
+def _nats(model: GPT, ids: torch.Tensor) -> Floats:
+    """ids (rows, n + 1) -> -ln p of the last n, (rows, n)."""
+    hidden = model.hidden(ids[:, :-1])
+    flat, targets = hidden.reshape(-1, hidden.size(-1)), ids[:, 1:].reshape(-1)
+    parts = [
+        F.cross_entropy(model.lm_head(flat[i : i + _ROWS]).float(), targets[i : i + _ROWS], reduction="none")
+        for i in range(0, flat.size(0), _ROWS)
+    ]
+    values: Floats = torch.cat(parts).view(ids.size(0), -1).float().cpu().numpy()
+    return values
+
+
+def _progress(show: bool, count: int) -> Any:
+    import contextlib
+
+    return events.task("Scoring", total=count) if show else contextlib.nullcontext(lambda _count: None)

@@ -1,0 +1,166 @@
+"""Byte-level BPE tokenizers: trained on a corpus, or the one that a base model brings along.
+
+In: texts. Out: a `tokenizers.Tokenizer` and arrays of token ids.
+
+    tokenizer = train_tokenizer(texts, vocab_size=16_384)
+    ids = encode_documents(tokenizer, texts)   # every document ends with <|endoftext|>
+
+The splitting pattern is Qwen2's, so that an exported GGUF file can name a pre-tokenizer that llama.cpp knows.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from penname.core.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+END_OF_TEXT = "<|endoftext|>"
+"""Ends every document; on a line of its own it separates the documents of a text file."""
+
+_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_PIECE = 1 << 18
+"""Characters encoded at once: a book in one piece would make the tokenizer's memory grow with it."""
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequency: int = 2) -> "Tokenizer":
+    """Train a byte-level BPE tokenizer (Sennrich et al. 2016, byte alphabet as in GPT-2) on `texts`.
+
+    Any string can be encoded and decodes back to itself. Id 0 is `<|endoftext|>`. The vocabulary is smaller
+    than `vocab_size` when the texts hold fewer frequent pairs.
+    """
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        show_progress=False,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def load_tokenizer(folder: Path) -> "Tokenizer":
+    """Load `tokenizer.json` from a model folder; a missing or broken file is an `InputError`."""
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no tokenizer.json: give a model folder that has one.")
+    try:
+        return Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:
+        raise InputError(f"{path} is not a tokenizer that can be read: {error}.") from error
+
+
+def end_id(tokenizer: "Tokenizer", names: Sequence[str] = ()) -> int:
+    """The id that ends a document: `names` first (a model's own end token), then the usual ones.
+
+    Raises `InputError` when the tokenizer has none.
+    """
+    for name in (*names, END_OF_TEXT, "</s>", "<|end_of_text|>", "<eos>", "<|im_end|>", "[SEP]"):
+        found = tokenizer.token_to_id(name)
+        if found is not None:
+            return int(found)
+    raise InputError(
+        "The tokenizer has no token that ends a document (such as <|endoftext|> or </s>): use another base."
+    )
+
+
+def encode_plain(tokenizer: "Tokenizer", text: str) -> list[int]:
+    """Encode `text` as ordinary text: a literal `<|endoftext|>` in it does not become the special token."""
+    ids: list[int] = []
+    for piece in _pieces(text):
+        ids.extend(_plain_batch(tokenizer, [piece])[0])
+    return ids
+
+
+def encode_documents(
+    tokenizer: "Tokenizer", texts: Iterable[str], end: int | None = None, batch: int = 256
+) -> npt.NDArray[np.uint32]:
+    """Encode documents into one array of ids, each document followed by the end-of-text id."""
+    return np.concatenate([np.zeros(0, np.uint32), *iter_encoded(tokenizer, texts, end, batch)])
+
+
+def iter_encoded(
+    tokenizer: "Tokenizer", texts: Iterable[str], end: int | None = None, batch: int = 256
+) -> Iterator[npt.NDArray[np.uint32]]:
+    """Yield one array of ids for each document, ended by the end-of-text id; memory stays at `batch` documents."""
+    last = end_id(tokenizer) if end is None else end
+    texts = iter(texts)
+    while group := list(islice(texts, batch)):
+        pieces = [(index, piece) for index, text in enumerate(group) for piece in _pieces(text)]
+        encoded = _plain_batch(tokenizer, [piece for _, piece in pieces])
+        documents: list[list[int]] = [[] for _ in group]
+        for (index, _), ids in zip(pieces, encoded, strict=True):
+            documents[index].extend(ids)
+        for document in documents:
+            yield np.array([*document, last], np.uint32)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut very long texts before a line break, where the splitting pattern always starts a new word."""
+    start = 0
+    while len(text) - start > _PIECE:
+        cut = text.rfind("\n\n", start + 1, start + _PIECE)
+        if cut <= start:
+            cut = text.rfind(" ", start + 1, start + _PIECE)
+        if cut <= start:
+            cut = start + _PIECE
+        yield text[start:cut]
+        start = cut
+    if start < len(text) or not text:
+        yield text[start:]
+
+
+def _plain_batch(tokenizer: "Tokenizer", texts: list[str]) -> list[list[int]]:
+    previous = tokenizer.encode_special_tokens
+    tokenizer.encode_special_tokens = True
+    try:
+        return [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    finally:
+        tokenizer.encode_special_tokens = previous
+
+
+def read_documents(path: Path) -> Iterator[str]:
+    """Yield the documents of a UTF-8 text file (also .bz2, .gz, .xz), separated by lines that hold only the end mark.
+
+    Blank edges are stripped and empty documents skipped. Bytes that are not UTF-8 are an `InputError`.
+    """
+    from penname.text.plain import open_text
+
+    lines: list[str] = []
+    try:
+        with open_text(path) as file:
+            for line in file:
+                if line.rstrip("\r\n") == END_OF_TEXT:
+                    if text := "".join(lines).strip():
+                        yield text
+                    lines = []
+                else:
+                    lines.append(line)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): convert it first.") from error
+    except (EOFError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    if text := "".join(lines).strip():
+        yield text
