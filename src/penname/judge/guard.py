@@ -1,0 +1,122 @@
+"""The copy guard: stops generation before a verbatim run grows longer than allowed.
+
+In: an index over the posts, the text generated so far and the next piece. Out: yes or no.
+
+    guard = CopyGuard(CopyIndex(training_texts), max_copy=12)
+    guard.blocked("as I said in my last", " post")
+
+Only generated words count: words of the user's own prompt are the user's business, so hand over the text
+behind the prompt. A last word that may still grow counts as soon as it is the beginning of the word that
+follows in a post; so no piece has to be taken back, and no word comes out glued to its neighbour.
+"""
+
+import re
+from dataclasses import dataclass
+
+from penname.core.errors import InputError
+from penname.judge.copying import CopyIndex
+from penname.judge.words import part_spans, parts
+
+_PIECE = re.compile(r"\S+")
+_UNFINISHED = "\ufffd\u00ad\u200b\u200c\u200d\u2060"
+"""What may stand at the end of a word that goes on: half a character, or an invisible one."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A word, or a white-space separated piece without one; `piece` numbers the pieces."""
+
+    start: int
+    end: int
+    piece: int
+    word: bool
+
+
+@dataclass(frozen=True)
+class CopyGuard:
+    """Says which pieces would copy more than `max_copy` words in a row.
+
+    A run is as long as the larger of two counts: its words (`penname.judge.words.parts`: contractions count
+    as two) and its white-space separated pieces (`a — b` has three), if two thirds of these are words.
+    An `InputError` says when `max_copy` is below 1.
+    """
+
+    index: CopyIndex
+    max_copy: int = 12
+
+    def __post_init__(self) -> None:
+        if self.max_copy < 1:
+            raise InputError(
+                f"--max-copy must be at least 1, not {self.max_copy}: switch the guard off instead."
+            )
+
+    def blocked(self, text_so_far: str, piece: str) -> bool:
+        """Whether `piece` after `text_so_far` makes a run too long, or begins the word that would.
+
+        Takes time in the length of the run and of the piece, not of the text. White space and the empty piece
+        are never blocked. `piece` may be a token that ends inside a character, decoded with a replacement
+        character; the check then follows with the next piece.
+        """
+        piece = piece.rstrip(_UNFINISHED)
+        before = self._tail(text_so_far.rstrip("\ufffd"))
+        if not self._near(before, piece):
+            return False
+        tail = before + piece
+        items = _items(tail)
+        return any(
+            self._too_long(tail, items[: last + 1])
+            for last, item in enumerate(items)
+            if item.end > len(before)
+        )
+
+    def run_length(self, text: str) -> int:
+        """How many of the last words of `text` stand in a row in a post; at most `max_copy + 1`."""
+        found = parts(self._tail(text))
+        for size in range(min(len(found), self.max_copy + 1), 0, -1):
+            if self.index.contains(found[-size:]):
+                return size
+        return 0
+
+    def _tail(self, text: str) -> str:
+        """The end of `text` with at least `max_copy + 1` whole words in it, or all of it."""
+        size = 12 * (self.max_copy + 2)
+        while size < len(text):
+            tail = text[-size:]
+            spans = part_spans(tail)
+            if len(spans) > self.max_copy + 1:
+                # The first word may have been cut.
+                return tail[spans[0][1] :]
+            size *= 2
+        return text
+
+    def _near(self, before: str, piece: str) -> bool:
+        """Whether `blocked` has to look closely: a cheap test that most pieces of new text fail."""
+        # A run has at least `_least` words; the last one before `piece` may grow, `piece` may bring others.
+        context = self._least - 1 - len(parts(piece))
+        return context < 1 or self.index.contains(parts(before)[:-1][-context:])
+
+    @property
+    def _least(self) -> int:
+        return max(1, (2 * self.max_copy + 2) // 3)
+
+    def _too_long(self, tail: str, items: list[_Item]) -> bool:
+        """Whether the run that ends with the last item is too long; a word at the end may still grow."""
+        run: list[str] = []
+        for item in reversed(items):
+            if item.word:
+                run.insert(0, parts(tail[item.start : item.end])[0])
+            pieces = items[-1].piece - item.piece + 1
+            if len(run) > self.max_copy or (len(run) >= self._least and pieces > self.max_copy):
+                if items[-1].word and items[-1].end == len(tail):
+                    return self.index.contains(run[:-1], prefix=run[-1])
+                return self.index.contains(run)
+        return False
+
+
+def _items(text: str) -> list[_Item]:
+    items: list[_Item] = []
+    for number, match in enumerate(_PIECE.finditer(text)):
+        start = match.start()
+        found = [_Item(start + a, start + b, number, True) for a, b in part_spans(match.group())]
+        items += found or [_Item(start, match.end(), number, False)]
+    return items

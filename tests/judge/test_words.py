@@ -1,0 +1,49 @@
+"""What counts as a word, and windows of words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penname.judge.words import Passage, part_spans, parts, post_windows, windows, words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't stop—the “Self-Hosted” way!", ["don't", "stop", "the", "self", "hosted", "way"]),
+        ("'Tis the users' choice, isn’t it?", ["tis", "the", "users", "choice", "isn't", "it"]),
+        ("snake_case = 3.14", ["snake", "case", "3", "14"]),
+        ("Cafe\u0301 café CAFÉ", ["café", "café", "café"]),
+        ("Straße STRASSE", ["strasse", "strasse"]),
+        ("soft\u00adhyphen", ["softhyphen"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("日本の GPU", ["日", "本", "の", "gpu"]),
+        ("— … 🙂\ufe0f", []),
+        ("", []),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_parts_take_contractions_apart() -> None:
+    assert parts("Don't — isn’t") == ["don", "t", "isn", "t"]
+    assert parts("Don't!") == ["don", "t"]
+
+
+@given(st.text())
+def test_spans_and_parts_go_together(text: str) -> None:
+    spans = part_spans(text)
+    assert [word for start, end in spans for word in parts(text[start:end])] == parts(text)
+    assert all(start < end for start, end in spans)
+    assert len(words(text)) <= len(parts(text))
+
+
+def test_windows_keep_line_breaks_and_drop_the_rest() -> None:
+    assert list(windows("one two\n\nthree four five", 2)) == ["one two", "three four"]
+    assert list(windows("one\n\ntwo three", 3)) == ["one\n\ntwo three"]
+    assert list(windows("one", 2)) == []
+
+
+def test_windows_know_their_post() -> None:
+    assert post_windows(["a b c", "d e"], [7, 9], 2) == [Passage("a b", 7), Passage("d e", 9)]
