@@ -64,8 +64,8 @@ def iter_rows(
 ) -> Iterator[Row]:
     """Yield the live posts, and what else is asked for, by `created_at` and then `id`; memory stays flat.
 
-    A draft of a page comes only with both `pages` and `drafts`, and so on. Raises `InputError` when the
-    database turns out to be damaged on the way.
+    Rows without a date come first. A draft of a page comes only with both `pages` and `drafts`, and so on.
+    Raises `InputError` when the database turns out to be damaged on the way.
     """
     left_out = {
         word for word, wanted in (("is-page", pages), ("draft", drafts), ("trashed", trashed)) if not wanted

@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from penname.blog.locate import WANTED, unreadable
+from penname.blog.locate import SQLITE_MAGIC, WANTED, unreadable
 from penname.core.errors import InputError, PennameError
 
 MAX_DATABASE_BYTES = 4 * 2**30
@@ -66,6 +66,8 @@ def open_copy(copy: Path, shown: Path) -> sqlite3.Connection:
 
     Raises `InputError`: truncated, damaged, not Publii's tables, a column missing.
     """
+    if not copy.stat().st_size:
+        raise InputError(f"{shown} holds an empty database (0 bytes): restore a backup in Publii.")
     with database_errors(shown, copy):
         with contextlib.closing(_connect(copy, "rw")) as connection:
             # Reading rolls a hot journal back or replays the WAL; this folds the WAL into the file.
@@ -85,7 +87,7 @@ def database_errors(shown: Path, copy: Path | None = None) -> Iterator[None]:
     """Turn SQLite's errors into an `InputError` about `shown`; the header of `copy` tells a cut file."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # a damaged schema may give a message that is no UTF-8
         text = str(error).lower()
         if copy is not None and (cut := _cut_short(copy)):
             raise InputError(
@@ -131,13 +133,13 @@ def _check_tables(connection: sqlite3.Connection, shown: Path) -> None:
 
 
 def _check_pages(connection: sqlite3.Connection, copy: Path, shown: Path) -> None:
-    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    if verdict == "ok":
-        return
+    # SQLite fills a last page that is cut off with zeros and says nothing, so the size is looked at first.
     if cut := _cut_short(copy):
         raise InputError(f"{shown} is cut short: {cut}; copy it again, or restore a backup in Publii.")
-    reason = " ".join(verdict.split())
-    raise InputError(f"{shown} is damaged (SQLite's check says: {reason}): {_DAMAGED_ADVICE}.")
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        reason = " ".join(verdict.split())
+        raise InputError(f"{shown} is damaged (SQLite's check says: {reason}): {_DAMAGED_ADVICE}.")
 
 
 def _cut_short(copy: Path) -> str:
@@ -145,14 +147,15 @@ def _cut_short(copy: Path) -> str:
     with copy.open("rb") as file:
         head = file.read(100)
     size = copy.stat().st_size
+    if head and not head.startswith(SQLITE_MAGIC):
+        return ""
     if len(head) < 100:
         return f"it has {size} bytes, less than a header"
     page = int.from_bytes(head[16:18], "big")
-    expected = (65536 if page == 1 else page) * int.from_bytes(head[28:32], "big")
+    page = 65536 if page == 1 else max(page, 512)
     trusted = head[24:28] == head[92:96]
-    return (
-        f"it has {size} bytes of the {expected} that its header tells" if trusted and size < expected else ""
-    )
+    pages = int.from_bytes(head[28:32], "big") if trusted else -(-size // page)
+    return f"it has {size} bytes of the {pages * page} that its header tells" if size < pages * page else ""
 
 
 def _state(source: Path) -> list[tuple[int, int] | None]:
