@@ -1,0 +1,56 @@
+"""The body of one post, as Publii stores it, to clean text.
+
+    clean_body("<p>Hello, <b>you</b>.</p>", "tinymce")  ->  CleanBody(text="Hello, you.", links=0, images=0)
+
+Paragraphs are separated by one blank line. A list item keeps its own line and starts with `- ` or its number
+(`3. `); items of one list are separated by single newlines. A row of a data table is one line, `cell; cell`,
+or `name: cell; cell` where the row has a heading cell; a layout table gives its cells as paragraphs. Captions
+of pictures go with the pictures, code blocks go unless asked for, quotations keep their text.
+"""
+
+from dataclasses import dataclass
+
+from penname.blog.block_text import gather_blocks, looks_like_blocks
+from penname.blog.html_text import gather_html
+from penname.blog.leftovers import is_lonely, strip_leftovers
+from penname.blog.markdown_text import gather_markdown
+from penname.blog.pieces import Gathered, Piece, join_pieces
+from penname.blog.unicode_text import normalise_code, normalise_line
+
+
+@dataclass(frozen=True)
+class CleanBody:
+    """Clean text; `links` counts links to other pages, `images` counts the pictures left out."""
+
+    text: str
+    links: int
+    images: int
+
+
+def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
+    """Return the text of a post written in `editor`: `tinymce` (HTML), `blockeditor` (JSON) or `markdown`.
+
+    Any other editor counts as `tinymce`, and text that looks like blocks is read as blocks whatever the
+    editor: Publii loses the editor's name for a moment while it saves. With `code` code blocks stay, white
+    space and all. Raises nothing: broken markup is read as a browser reads it, broken JSON as far as it is
+    whole.
+    """
+    gathered = Gathered()
+    if looks_like_blocks(source) or (editor == "blockeditor" and source.lstrip()[:1] in ("", "[", "{")):
+        gather_blocks(source, gathered, code=code)
+    elif editor == "markdown":
+        gather_markdown(source, gathered, code=code)
+    else:
+        gather_html(source, gathered, code=code)
+    pieces = [piece for piece in map(_clean, gathered.pieces) if piece.text]
+    return CleanBody(join_pieces(pieces), gathered.links, gathered.images)
+
+
+def _clean(piece: Piece) -> Piece:
+    """Normalise a piece and take the leftovers out; its text is empty when nothing worth reading is left."""
+    if piece.kind == "code":
+        return Piece("code", normalise_code(piece.text))
+    text = strip_leftovers(normalise_line(piece.text))
+    if is_lonely(text.partition(" ")[2] if piece.kind == "item" else text):
+        text = ""
+    return piece if text is piece.text else Piece(piece.kind, text, piece.run)

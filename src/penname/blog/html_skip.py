@@ -1,0 +1,139 @@
+"""Which elements of a post's HTML are not its text: scripts and controls, hidden ones, tables of contents.
+
+    if is_hidden(node.attributes): ...
+    if is_contents(node): ...        # a table of contents
+
+All functions look at parsed nodes (selectolax's Lexbor tree), never at markup.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+
+def names(text: str, separator: str | None = None) -> frozenset[str]:
+    """Return the set of the names written in `text`."""
+    return frozenset(text.split(separator))
+
+
+DROPPED = names(
+    "script style template noscript iframe frame frameset noframes noembed object embed applet svg canvas "
+    "audio video map head title meta link base input textarea select option optgroup datalist button "
+    "output progress meter keygen annotation annotation-xml rt rp publii-amp"
+)
+"""Elements that go with all they hold. `publii-amp` is the part of a post that only the AMP edition shows."""
+
+FORM_PARTS = frozenset(["label", "legend"])
+"""Dropped inside a form; elsewhere themes use `label` for the headings of an accordion."""
+
+_CONTENTS_NAMES = names(
+    "toc post__toc table-of-contents tableofcontents table_of_contents contents-list page-toc "
+    "ez-toc-container toc_container toc-container markdown-toc lwptoc"
+)
+_CONTENTS_TITLES = names(
+    "contents|content|table of contents|on this page|in this article|in this post|jump to|índice|"
+    "indice|contenido|índex|continguts|sumário|sommaire|table des matières|inhalt|inhaltsverzeichnis|"
+    "inhoud|inhoudsopgave|spis treści|содержание|оглавление|目录|目次|目錄",
+    "|",
+)
+_EMBEDS = names(
+    "twitter-tweet twitter-video instagram-media tiktok-embed bluesky-embed mastodon-embed "
+    "reddit-embed-bq reddit-card fb-post fb-video fb-root sharedaddy jp-relatedposts "
+    "addtoany_share_save_container wp-embedded-content"
+)
+_CONTENTS_CANDIDATES = frozenset(["ul", "ol", "nav", "p", "dl"])
+_MOST_NODES = 2000  # a table of contents is short; the limit keeps the search linear on hostile nesting
+_MOST_OTHER_WORDS = 12  # the title of a labelled table of contents
+_HIDING = {("display", "none"), ("visibility", "hidden"), ("visibility", "collapse")}
+_WORD = re.compile(r"[^\W\d_]+")
+_MARKER = re.compile(r"[\s\[(]*(?:\d{1,3}|[*†‡§¶#^↩↑⏎⤴←\ufe0e\ufe0f]{1,3}|[a-z])?[\s\])]*")
+
+
+def is_hidden(attributes: dict[str, str | None]) -> bool:
+    """Whether a browser would hide the element: `hidden`, `aria-hidden=true`, `display: none` and the like.
+
+    `aria-hidden` counts as hidden: what carries it is an icon, an anchor sign or the second copy of a
+    formula.
+    """
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    style = attributes.get("style")
+    if not style or ("none" not in style.lower() and "hidden" not in style.lower()):
+        return False
+    for declaration in style.lower().split(";"):
+        name, _, value = declaration.partition(":")
+        name, value = name.strip(), value.replace("!important", "").strip()
+        if (name, value) in _HIDING:
+            return True
+    return False
+
+
+def is_embed(attributes: dict[str, str | None]) -> bool:
+    """Whether the element is an embedded tweet or a row of share buttons, as they stand without their script."""
+    classes = attributes.get("class")
+    return bool(classes) and not _EMBEDS.isdisjoint((classes or "").lower().split())
+
+
+def is_fragment(href: str) -> bool:
+    """Whether a link stays on its own page; Publii's placeholders start with `#` too and do not."""
+    href = href.strip()
+    return href.startswith("#") and not href.startswith(("#INTERNAL_LINK#", "#DOMAIN_NAME#"))
+
+
+def is_marker(text: str) -> bool:
+    """Whether a link within the page reads only as a footnote's number, an arrow back or an anchor sign."""
+    return len(text) <= 12 and _MARKER.fullmatch(text) is not None
+
+
+def is_contents_title(text: str) -> bool:
+    """Whether a heading says no more than "table of contents", in any of a dozen languages."""
+    return text.strip(" :*\n").casefold() in _CONTENTS_TITLES
+
+
+def is_contents(node: "LexborNode", tag: str, attributes: dict[str, str | None]) -> bool:
+    """Whether the element is a table of contents: its links stay on the page and little else stands in it.
+
+    An element that is named so (class or id) may have one link and a title; a bare list, paragraph or `nav`
+    needs two links or more and no other text.
+    """
+    labelled = bool(attributes) and _is_labelled(attributes)
+    if not labelled and tag not in _CONTENTS_CANDIDATES:
+        return False
+    counted = _count_links(node, _MOST_OTHER_WORDS if labelled else 0)
+    return counted >= (1 if labelled else 2)
+
+
+def _is_labelled(attributes: dict[str, str | None]) -> bool:
+    for name in ("class", "id"):
+        value = attributes.get(name)
+        if value and not _CONTENTS_NAMES.isdisjoint(value.lower().split()):
+            return True
+    return attributes.get("role") == "doc-toc"
+
+
+def _count_links(top: "LexborNode", words_allowed: int) -> int:
+    """Count the links below `top`; 0 when one leaves the page, or when too much text stands outside links."""
+    links = words = seen = 0
+    todo = [child for child in [top.child] if child is not None]
+    while todo:
+        node = todo.pop()
+        seen += 1
+        if seen > _MOST_NODES:
+            return 0
+        if (follower := node.next) is not None:
+            todo.append(follower)
+        if node.tag == "-text":
+            text = node.text_content or ""
+            if _WORD.search(text) is not None:
+                words += len(_WORD.findall(text, 0, 200)) if words_allowed else 1
+                if words > words_allowed:
+                    return 0
+        elif node.tag == "a" and (href := node.attributes.get("href")):
+            if not is_fragment(href):
+                return 0
+            links += not is_marker(node.text())
+        elif node.child is not None:
+            todo.append(node.child)
+    return links

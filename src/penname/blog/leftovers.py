@@ -1,0 +1,167 @@
+"""Leftovers in plain text: placeholders, shortcodes, template tags, data addresses, markup pasted as text.
+
+    strip_leftovers('See [gallery ids="1,2"] the <video> tag')  ->  'See the video tag'
+
+In: one paragraph after parsing (`html_text`), normalised. Out: the same without what no reader was meant to
+read; it may be empty. `a < b`, `<3`, `[sic]` and `[1]` stay. Every pattern runs in linear time on any text.
+"""
+
+import re
+
+# Publii's placeholders, with what they were part of: an address, a Markdown link that no parser took.
+_PLACEHOLDER_LINK = re.compile(
+    r"(!?)\[([^\[\]\n]{0,400})\]\(\s{0,9}#(?:DOMAIN_NAME|INTERNAL_LINK)#[^()\n]{0,800}\)?"
+)
+_PLACEHOLDER = re.compile(r"#(?:DOMAIN_NAME|INTERNAL_LINK)#[^\s\"'<>()\[\]]*", re.IGNORECASE)
+_SIZE = re.compile(r"(?<!\S)=(?:\d{2,5}(?:px|%)?x(?:\d{2,5}(?:px|%)?)?|x\d{2,5}(?:px|%)?)(?:\)|(?!\S))")
+_MARKDOWN_LINK = re.compile(
+    r"(!?)\[([^\[\]\n]{0,400})\]\((?:https?://|/|\.\.?/|mailto:)[^()\s]{0,800}(?:\s[^()\n]{0,99})?\)"
+)
+_FOOTNOTE = re.compile(r"\[\^[^\s\[\]]{1,40}\]:?")
+_TASK_BOX = re.compile(r"^((?:-|\d{1,5}\.) )?\[[ xX]?\] ", re.MULTILINE)
+
+# WordPress shortcodes: a name with attributes, a closing one, or one of the names that stand alone.
+_CAPTION = re.compile(
+    r"\[(caption|wp_caption|embed|video|audio|gallery|playlist)\b[^\[\]\n]{0,800}\][^\[\n]{0,800}\[/\1\]"
+)
+_SHORTCODE = re.compile(
+    r"\[/?[a-zA-Z][\w-]{1,40}\s[^\[\]\n]{0,20}?\w=[^\[\]\n]{0,800}\]"
+    r"|\[/[a-zA-Z][\w-]{1,40}\]"
+    r"|\[(?:gallery|caption|wp_caption|embed|audio|video|playlist|toc|more|nextpage|youtube|vimeo|contact-form(?:-7)?"
+    r"|(?:vc|et_pb|fusion|su|av|mk|wpforms|elementor)[-_][\w-]{1,40})(?:\s[^\[\]\n]{0,800})?\]"
+)
+# Hugo, Jekyll, Handlebars and the like.
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,400}\}\}|\{%[^{}\n]{0,400}%\}")
+
+_DATA_ADDRESS = re.compile(
+    r"data:(?:image|(?:video|audio|font|text|application)/[\w.+-]{1,60}[;,])\S*", re.IGNORECASE
+)
+_BLOB = re.compile(r"(?<!\S)(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{200,}={0,2}(?!\S)")
+_BLOCK_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"(?:id|type|content|config)"\s*:.*"publii-[a-z]+".*', re.DOTALL)
+
+# Text that would be a tag, were it markup.
+_TAG = re.compile(r"<(/?)([A-Za-z][^\s<>/]*)([^<>]*)>")
+_OPENING = re.compile(r"<(?=/?[A-Za-z]|!--|![A-Za-z\[]|\?[A-Za-z])")
+_SWALLOWING = ("script", "style", "iframe", "svg", "object", "noscript", "template", "textarea")
+_LINE_TAGS = frozenset(["br", "hr", "img", "wbr"])
+
+_TABLE_RULE = re.compile(r"\|?(?:\s{0,9}:?-{3,400}:?\s{0,9}\|){1,99}(?:\s{0,9}:?-{3,400}:?)?")
+
+_RULER = re.compile(r"[-_=*~•·#]{5,}")
+_SEPARATORS = frozenset("-–—―_=~.·•*|#+<>/\\:;,^`'\"()[]{} \n")
+_ADDRESS_ONLY = re.compile(r"(?:[-–—•*] )?(?:https?://|www\.)\S+")
+
+
+def strip_leftovers(text: str) -> str:
+    """Return a paragraph without placeholders, shortcodes, template tags and pasted markup."""
+    before = text
+    if len(text) > 200 and max(map(len, text.split(" "))) > 200:
+        text = _BLOB.sub("", text)
+    if "--" in text or "__" in text or "==" in text or "**" in text:
+        text = _strip_rules(text)
+    if "#" in text:
+        text = _strip_placeholders(text)
+    if "ata:" in text or "ATA:" in text:
+        text = _DATA_ADDRESS.sub("", text)
+    if "---READMORE---" in text:
+        text = text.replace("---READMORE---", "\n\n")
+    if '"publii-' in text:
+        text = _BLOCK_JSON.sub("", text)
+    if "[" in text:
+        text = _strip_brackets(text)
+    if "{" in text:
+        text = _TEMPLATE.sub("", text)
+    if "=" in text:
+        text = _SIZE.sub("", text)
+    if _OPENING.search(text):
+        text = strip_tags(text)
+    return text if text == before else _tidy(text)
+
+
+def is_lonely(text: str) -> bool:
+    """Whether a paragraph is only separators (`* * *`, `--`) or one bare address, an embed's leftover."""
+    if text[:1].isalnum() and not text.startswith(("http", "www.")):
+        return False
+    return all(sign in _SEPARATORS for sign in text) or _ADDRESS_ONLY.fullmatch(text) is not None
+
+
+def strip_tags(text: str) -> str:
+    """Take tags out of plain text: pairs go and keep what they hold, a lone `<video>` becomes the word video.
+
+    Scripts, styles and frames go with what they hold; `<https://x.org>` keeps its address; afterwards no `<`
+    stands before a letter any more.
+    """
+    text = _cut(text, "<!--", "-->")
+    text = _cut(text, "<?php", "?>")
+    for name in _SWALLOWING:
+        if f"</{name}" in text.lower():
+            text = _cut_element(text, name)
+    closed = {match[2].lower() for match in _TAG.finditer(text) if match[1]}
+    text = _TAG.sub(lambda match: _untagged(match, closed), text)
+    return _OPENING.sub("< ", text)
+
+
+def _untagged(match: re.Match[str], closed: set[str]) -> str:
+    """What a tag in plain text is replaced by."""
+    closing, name, rest = match[1], match[2], match[3].rstrip("/ ")
+    if ":" in name or "@" in name:  # <https://example.org/x>, <someone@example.org>
+        return f"{name}{match[3]}"
+    if name.lower() in _LINE_TAGS:
+        return " "
+    if name.lower() in closed or "=" in rest:
+        return "" if name.lower() != "p" and name.lower() != "li" else " "
+    before = match.string[match.start() - 1 : match.start()]
+    if before.isalnum() and not closing and not rest:  # List<String>
+        return f"[{name}]"
+    return f"{name}{rest}"
+
+
+def _strip_rules(text: str) -> str:
+    """Drop lines that only draw a rule, and the rule of a Markdown table that no parser took."""
+    if "|" in text:
+        text = _TABLE_RULE.sub(" ", text)
+    return "\n".join(line for line in text.split("\n") if not _RULER.fullmatch(line))
+
+
+def _strip_placeholders(text: str) -> str:
+    if "#DOMAIN_NAME#" in text or "#INTERNAL_LINK#" in text:
+        text = _PLACEHOLDER_LINK.sub(lambda match: "" if match[1] else match[2], text)
+    return _PLACEHOLDER.sub("", text)
+
+
+def _strip_brackets(text: str) -> str:
+    text = _MARKDOWN_LINK.sub(lambda match: "" if match[1] else match[2], text)
+    text = _SHORTCODE.sub("", _CAPTION.sub("", text))
+    return _TASK_BOX.sub(lambda match: match[1] or "", _FOOTNOTE.sub("", text))
+
+
+def _cut(text: str, start: str, end: str) -> str:
+    """Cut from each `start` to the `end` after it; without an `end` nothing goes."""
+    at = text.find(start)
+    while at >= 0:
+        stop = text.find(end, at + len(start))
+        if stop < 0:
+            break
+        text = text[:at] + text[stop + len(end) :]
+        at = text.find(start, at)
+    return text
+
+
+def _cut_element(text: str, name: str) -> str:
+    """Cut each `<name ...>...</name>` of plain text."""
+    folded, done = text.lower(), 0
+    parts: list[str] = []
+    while True:
+        start = folded.find(f"<{name}", done)
+        close = folded.find(f"</{name}", start) if start >= 0 else -1
+        stop = folded.find(">", close) if close >= 0 else -1
+        if stop < 0:
+            return "".join([*parts, text[done:]])
+        parts.append(text[done:start])
+        done = stop + 1
+
+
+def _tidy(text: str) -> str:
+    """Fold the spaces that a cut left behind, and the one before a full stop or comma."""
+    lines = [" ".join(line.split()).replace(" .", ".").replace(" ,", ",") for line in text.split("\n")]
+    return "\n".join(lines).strip("\n")

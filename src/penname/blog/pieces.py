@@ -1,0 +1,54 @@
+"""What the walks over HTML, Markdown and blocks collect: pieces of text, links and pictures counted.
+
+gathered = Gathered()
+gathered.add("text", "Hello, world.")
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Piece(NamedTuple):
+    """A run of text that stands on its own.
+
+    `kind` is `text` (a paragraph), `heading`, `item` (a list item), `row` (a line of a data table) or `code`.
+    `run` numbers the list or table that the piece belongs to: pieces of one run are joined by single
+    newlines.
+    """
+
+    kind: str
+    text: str
+    run: int = 0
+
+
+@dataclass
+class Gathered:
+    """Pieces in reading order; `links` counts links to other pages, `images` counts pictures left out."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    links: int = 0
+    images: int = 0
+    runs: int = 0
+
+    def add(self, kind: str, text: str, run: int = 0) -> None:
+        """Append a piece unless it is empty."""
+        if text:
+            self.pieces.append(Piece(kind, text, run))
+
+    def new_run(self) -> int:
+        """Return a number that no list or table had before."""
+        self.runs += 1
+        return self.runs
+
+
+def join_pieces(pieces: list[Piece]) -> str:
+    """Join with a blank line; items of one list and rows of one table with a newline."""
+    parts: list[str] = []
+    last = Piece("", "")
+    for piece in pieces:
+        if parts:
+            together = piece.run and piece.run == last.run and piece.kind == last.kind
+            parts.append("\n" if together else "\n\n")
+        parts.append(piece.text)
+        last = piece
+    return "".join(parts)

@@ -1,0 +1,101 @@
+"""One spelling of Unicode: text as editors leave it in, text as the base model's shelf spells it out.
+
+    normalise("Caf\\u0065\\u0301\\u00a0“au\\u00adlait”")  ->  'Café "aulait"'
+
+What goes: control characters, soft hyphens, zero-width characters, bidirectional controls, byte-order marks,
+private-use characters (icon fonts), lone surrogates. What is kept: U+200D and variation selectors inside
+emoji sequences, U+200D and U+200C in the Arabic, Syriac, Mongolian and Brahmic scripts, where they change the
+spelling.
+"""
+
+import re
+import unicodedata
+
+# Code points that emoji sequences are made of (UTS #51), as ranges that also hold a few plain symbols.
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u25fe\u2600-\u27bf"
+    "\u2934\u2935\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+# Scripts in which U+200C and U+200D join or part letters: Arabic to Sinhala, Tibetan to Mongolian.
+_JOINING = (
+    "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U000114ff"
+)
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_TAGS = "\U000e0020-\U000e007e"
+
+_DROPPED = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ud800-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
+    "\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U0010ffff]+"
+)
+# Characters that are right only after (and before) the right neighbours; these patterns find them elsewhere.
+_CONTEXTUAL = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef]")
+_STRAY = re.compile(
+    f"(?<![{_EMOJI}{_JOINING}\ufe0f\U000e007f])\u200d"
+    f"|(?<=[{_EMOJI}\ufe0f\U000e007f])\u200d(?![{_EMOJI}])"
+    f"|(?<![{_JOINING}])\u200c"
+    f"|(?<![{_EMOJI}0-9#*])[\ufe0e\ufe0f]"
+    "|(?<=[0-9#*])[\ufe0e\ufe0f](?!\u20e3)"
+    f"|(?<![\U0001f3f4{_TAGS}])[{_TAGS}\U000e007f]+"
+    f"|(?<![{_HAN}])[\U000e0100-\U000e01ef]"
+)
+_SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]")
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028]")
+_BLANK_LINES = re.compile("\n{3,}")
+# A letter each for hyphens that only forbid a line break and for the ligatures that PDF files leave behind.
+_SPELLINGS = {
+    "\u2010": "-", "\u2011": "-", "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi",
+    "\ufb04": "ffl", "\ufb05": "st", "\ufb06": "st",
+}  # fmt: skip
+_STRAIGHT = {
+    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'",
+    "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u2026": "...",
+}  # fmt: skip
+
+
+def normalise(text: str, *, quotes: bool = True) -> str:
+    """Return `text` in NFC, with plain spaces, `\\n` line ends and at most one blank line in a row.
+
+    Lines are stripped, runs of spaces become one. With `quotes` (the default) curly quotes become `"` and `'`
+    and the ellipsis character becomes `...`, because the books that the base model learned from are spelt so;
+    guillemets, primes and dashes stay. `quotes=False` leaves the writer's quotes. Idempotent; raises nothing.
+    """
+    text = _respell(text, quotes)
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+
+
+def normalise_line(text: str, *, quotes: bool = True) -> str:
+    """As `normalise`, quicker for text whose white space is in order (single spaces, no blank lines)."""
+    if text.isascii() and text.isprintable():
+        return text
+    return normalise(text, quotes=quotes)
+
+
+def normalise_code(text: str) -> str:
+    """Return source code in NFC without invisible characters; indentation, blank lines and quotes stay."""
+    parts = [
+        _respell(part, quotes=False) for part in text.split("\t")
+    ]  # tabs indent: keep them from the spaces
+    return "\n".join(line.rstrip() for line in "\t".join(parts).split("\n")).strip("\n")
+
+
+def _respell(text: str, quotes: bool) -> str:
+    """All that is done to single characters; white space is not folded here."""
+    text = _LINE_ENDS.sub("\n", text).replace("\u2029", "\n\n")
+    text = _SPACES.sub(" ", _DROPPED.sub("", text))
+    if text.isascii():
+        return text
+    for table in (_SPELLINGS, _STRAIGHT) if quotes else (_SPELLINGS,):
+        for odd, plain in table.items():
+            text = text.replace(odd, plain)
+    if _CONTEXTUAL.search(text):
+        text = _drop_strays(text)
+    return unicodedata.normalize("NFC", text)
+
+
+def _drop_strays(text: str) -> str:
+    """Drop joiners and selectors without their neighbours; one gone may strand the next, hence the loop."""
+    while (shorter := _STRAY.sub("", text)) != text:
+        text = shorter
+    return text
