@@ -25,10 +25,10 @@ _CAPTION = re.compile(
     r"\[(caption|wp_caption|embed|video|audio|gallery|playlist)\b[^\[\]\n]{0,800}\][^\[\n]{0,800}\[/\1\]"
 )
 _SHORTCODE = re.compile(
-    r"\[/?[a-zA-Z][\w-]{1,40}\s[^\[\]\n]{0,20}?\w=[^\[\]\n]{0,800}\]"
+    r"\[/?[a-zA-Z][\w-]{1,40}\s[^\[\]\n\"'=]{0,40}=[\"'][^\[\]\n]{0,800}\]"
     r"|\[/[a-zA-Z][\w-]{1,40}\]"
-    r"|\[(?:gallery|caption|wp_caption|embed|audio|video|playlist|toc|more|nextpage|youtube|vimeo|contact-form(?:-7)?"
-    r"|(?:vc|et_pb|fusion|su|av|mk|wpforms|elementor)[-_][\w-]{1,40})(?:\s[^\[\]\n]{0,800})?\]"
+    r"|\[(?:gallery|caption|wp_caption|embed|audio|video|playlist|toc|more|nextpage|youtube|vimeo"
+    r"|contact-form(?:-7)?|(?:vc|et_pb|fusion|su|av|mk|wpforms|elementor)[-_][\w-]{1,40})(?:\s[^\[\]\n]{0,800})?\]"
 )
 # Hugo, Jekyll, Handlebars and the like.
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,400}\}\}|\{%[^{}\n]{0,400}%\}")
@@ -42,11 +42,26 @@ _BLOCK_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"(?:id|type|content|config)"\s*:.*"p
 # Text that would be a tag, were it markup.
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s<>/]*)([^<>]*)>")
 _OPENING = re.compile(r"<(?=/?[A-Za-z]|!--|![A-Za-z\[]|\?[A-Za-z])")
-_SWALLOWING = ("script", "style", "iframe", "svg", "object", "noscript", "template", "textarea")
+_BROKEN_TAG = re.compile(
+    r"</?(?=(?:script|style|iframe|object|embed|svg|div|span|img|table|tbody|thead|figure|video|audio|form|input"
+    r"|button|section|article|template|noscript|textarea|html|head|body|meta|link)\b)",
+    re.IGNORECASE,
+)
+_SWALLOWING = tuple(
+    (re.compile(rf"<{name}\b", re.IGNORECASE), re.compile(rf"</{name}[^<>]*>", re.IGNORECASE))
+    for name in ("script", "style", "iframe", "svg", "object", "noscript", "template", "textarea")
+)
+_NOT_SHOWN = (
+    (re.compile("<!--"), re.compile("-->")),
+    (re.compile(r"<\?php", re.IGNORECASE), re.compile(r"\?>")),
+)
 _LINE_TAGS = frozenset(["br", "hr", "img", "wbr"])
 
 _TABLE_RULE = re.compile(r"\|?(?:\s{0,9}:?-{3,400}:?\s{0,9}\|){1,99}(?:\s{0,9}:?-{3,400}:?)?")
 
+_MOST_PASSES = 5
+_BLANK_LINES = re.compile("\n{3,}")
+_SPACE_BEFORE_STOP = re.compile(r" ([.,])(?=\s|$)")
 _RULER = re.compile(r"[-_=*~•·#]{5,}")
 _SEPARATORS = frozenset("-–—―_=~.·•*|#+<>/\\:;,^`'\"()[]{} \n")
 _ADDRESS_ONLY = re.compile(r"(?:[-–—•*] )?(?:https?://|www\.)\S+")
@@ -54,7 +69,15 @@ _ADDRESS_ONLY = re.compile(r"(?:[-–—•*] )?(?:https?://|www\.)\S+")
 
 def strip_leftovers(text: str) -> str:
     """Return a paragraph without placeholders, shortcodes, template tags and pasted markup."""
-    before = text
+    for _ in range(_MOST_PASSES):  # what one pass takes out may join the halves of another leftover
+        shorter = _strip_once(text)
+        if shorter == text:
+            break
+        text = _tidy(shorter)
+    return text
+
+
+def _strip_once(text: str) -> str:
     if len(text) > 200 and max(map(len, text.split(" "))) > 200:
         text = _BLOB.sub("", text)
     if "--" in text or "__" in text or "==" in text or "**" in text:
@@ -63,8 +86,6 @@ def strip_leftovers(text: str) -> str:
         text = _strip_placeholders(text)
     if "ata:" in text or "ATA:" in text:
         text = _DATA_ADDRESS.sub("", text)
-    if "---READMORE---" in text:
-        text = text.replace("---READMORE---", "\n\n")
     if '"publii-' in text:
         text = _BLOCK_JSON.sub("", text)
     if "[" in text:
@@ -73,9 +94,9 @@ def strip_leftovers(text: str) -> str:
         text = _TEMPLATE.sub("", text)
     if "=" in text:
         text = _SIZE.sub("", text)
-    if _OPENING.search(text):
+    if "<" in text and _OPENING.search(text):
         text = strip_tags(text)
-    return text if text == before else _tidy(text)
+    return text
 
 
 def is_lonely(text: str) -> bool:
@@ -88,17 +109,16 @@ def is_lonely(text: str) -> bool:
 def strip_tags(text: str) -> str:
     """Take tags out of plain text: pairs go and keep what they hold, a lone `<video>` becomes the word video.
 
-    Scripts, styles and frames go with what they hold; `<https://x.org>` keeps its address; afterwards no `<`
-    stands before a letter any more.
+    Scripts, styles and frames go with what they hold; `<https://x.org>` keeps its address; a tag that is
+    never closed loses its bracket. Afterwards no `<` stands before a letter any more.
     """
-    text = _cut(text, "<!--", "-->")
-    text = _cut(text, "<?php", "?>")
-    for name in _SWALLOWING:
-        if f"</{name}" in text.lower():
-            text = _cut_element(text, name)
+    for start, end in _NOT_SHOWN:
+        text = _cut(text, start, end)
+    for start, end in _SWALLOWING if "</" in text else ():
+        text = _cut(text, start, end)
     closed = {match[2].lower() for match in _TAG.finditer(text) if match[1]}
     text = _TAG.sub(lambda match: _untagged(match, closed), text)
-    return _OPENING.sub("< ", text)
+    return _OPENING.sub("< ", _BROKEN_TAG.sub("", text))
 
 
 def _untagged(match: re.Match[str], closed: set[str]) -> str:
@@ -117,7 +137,8 @@ def _untagged(match: re.Match[str], closed: set[str]) -> str:
 
 
 def _strip_rules(text: str) -> str:
-    """Drop lines that only draw a rule, and the rule of a Markdown table that no parser took."""
+    """Drop lines that only draw a rule, the rule of a Markdown table that no parser took, Publii's mark."""
+    text = text.replace("---READMORE---", "\n\n")
     if "|" in text:
         text = _TABLE_RULE.sub(" ", text)
     return "\n".join(line for line in text.split("\n") if not _RULER.fullmatch(line))
@@ -135,33 +156,17 @@ def _strip_brackets(text: str) -> str:
     return _TASK_BOX.sub(lambda match: match[1] or "", _FOOTNOTE.sub("", text))
 
 
-def _cut(text: str, start: str, end: str) -> str:
-    """Cut from each `start` to the `end` after it; without an `end` nothing goes."""
-    at = text.find(start)
-    while at >= 0:
-        stop = text.find(end, at + len(start))
-        if stop < 0:
-            break
-        text = text[:at] + text[stop + len(end) :]
-        at = text.find(start, at)
-    return text
-
-
-def _cut_element(text: str, name: str) -> str:
-    """Cut each `<name ...>...</name>` of plain text."""
-    folded, done = text.lower(), 0
+def _cut(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> str:
+    """Cut from each `start` to the `end` after it; a `start` without an `end` stays."""
     parts: list[str] = []
-    while True:
-        start = folded.find(f"<{name}", done)
-        close = folded.find(f"</{name}", start) if start >= 0 else -1
-        stop = folded.find(">", close) if close >= 0 else -1
-        if stop < 0:
-            return "".join([*parts, text[done:]])
-        parts.append(text[done:start])
-        done = stop + 1
+    done = 0
+    while (first := start.search(text, done)) and (last := end.search(text, first.end())):
+        parts.append(text[done : first.start()])
+        done = last.end()
+    return "".join([*parts, text[done:]]) if done else text
 
 
 def _tidy(text: str) -> str:
     """Fold the spaces that a cut left behind, and the one before a full stop or comma."""
-    lines = [" ".join(line.split()).replace(" .", ".").replace(" ,", ",") for line in text.split("\n")]
-    return "\n".join(lines).strip("\n")
+    lines = [_SPACE_BEFORE_STOP.sub(r"\1", " ".join(line.split())) for line in text.split("\n")]
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
