@@ -1,0 +1,1 @@
+"""Books into clean documents: Gutenberg's files, from a mirror or a folder, into shards of text."""

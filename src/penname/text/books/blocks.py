@@ -1,0 +1,256 @@
+"""Plain text into blocks, and blocks into paragraphs.
+
+In: the text of a book with hard line breaks. Out: `Block`s, first as they stand between blank lines, then
+shaped: prose joined to one line, verse and addresses kept as lines, headings and scene breaks told apart.
+
+    blocks = shape(read_plain(text), vocabulary(text))
+"""
+
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+# A heading that mark-up declares stands as far from the text above as any number of blank lines.
+CHAPTER_GAP = 9
+PROSE, VERSE, HEADING, BREAK = "prose", "verse", "heading", "break"
+
+_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_NO_LETTER = re.compile(r"[\W_]+")
+_ORNAMENT = re.compile(r"[*\-_=~#§•·+—–.<>o0 ]+", re.IGNORECASE)
+_NUMERAL = re.compile(r"[\[(]?(?:[ivxlcdm]+|\d{1,3})[\])]?\.?", re.IGNORECASE)
+_PART = re.compile(
+    r"(?:(?:the )?(?:chapter|chap\.|book|part|volume|vol\.|canto|act|scene|letter|section|stave|lecture|"
+    r"epilogue|"
+    r"prologue|preface|foreword|introduction|conclusion|appendix|contents|index|dedication|footnotes?|notes|"
+    r"list of|table of|transcriber's notes?|the end|finis)\b|[ivxlc]+\. )",
+    re.IGNORECASE,
+)
+_ENDS_SENTENCE = re.compile(r"[.!?:;]['\")\]*_]*$")
+# First halves that English joins with a hyphen more often than without.
+# fmt: off
+_COMPOUNDING = frozenset({
+    "all", "broad", "cold", "cross", "dark", "deep", "double", "ever", "evil", "fair", "far", "fast",
+    "fellow", "fine", "first", "five", "four", "free", "full", "good", "great", "half", "hard", "high",
+    "hot", "ill", "kind", "large", "light", "little", "long", "loud", "low", "many", "mid", "narrow",
+    "new", "non", "old", "one", "open", "pale", "quick", "red", "self", "semi", "sharp", "short",
+    "slow", "small", "soft", "stout", "strong", "sweet", "tall", "ten", "thick", "thin", "three", "two",
+    "vice", "warm", "well", "white", "wide", "wild",
+})
+# Second and first parts that are no words of their own: what a printer tore apart.
+_ENDINGS = frozenset({
+    "ing", "ings", "ed", "tion", "tions", "sion", "ment", "ments", "ness", "ly", "er", "ers", "est", "ous",
+    "able", "ible", "ence", "ance", "ity", "ties", "ful", "less", "ism", "ist", "ial", "ical", "ally",
+    "ate", "ated", "ating", "ure", "ive", "ary", "ery", "en", "es", "al", "cence",
+})
+_BEGINNINGS = frozenset({
+    "in", "im", "un", "re", "de", "dis", "con", "com", "pre", "pro", "per", "sub", "ac", "ad", "ap", "en",
+    "em", "be", "mis", "ob", "op", "trans", "inter", "cor", "col",
+})
+# fmt: on
+_WRAPPED_ABOVE = 110
+_DEFAULT_WIDTH = 72
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines that stand together; `gap` counts the blank lines above, `kind` is empty until it is shaped."""
+
+    lines: tuple[str, ...]
+    gap: int = 1
+    kind: str = ""
+
+    @property
+    def text(self) -> str:
+        """The lines as one, for looking at."""
+        return " ".join(line.strip() for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What decides a hyphen at a line's end: the book's words in lower case, and whether it splits words."""
+
+    known: frozenset[str]
+    splits: bool = False
+
+
+def read_plain(text: str) -> list[Block]:
+    """Split at blank lines; indentation is kept, tabs become spaces."""
+    blocks: list[Block] = []
+    lines: list[str] = []
+    gap = 0
+    for line in text.split("\n"):
+        line = line.expandtabs(8).rstrip()
+        if line:
+            lines.append(line)
+            continue
+        if lines:
+            blocks.append(Block(tuple(lines), gap))
+            lines, gap = [], 0
+        gap += 1
+    if lines:
+        blocks.append(Block(tuple(lines), gap))
+    return blocks
+
+
+def vocabulary(text: str) -> Words:
+    """The words of a text; a book that ends a long line in thirty with a hyphen splits its words."""
+    ends = len(re.findall(r"[^\W\d_]-\n", text))
+    splits = ends > 2 and ends > sum(len(line) > 45 for line in text.split("\n")) / 30
+    found = set(
+        _WORD.findall(re.sub(r"[^\W\d_]+-\n\s*[^\W\d_]+", "", text.lower()) if ends else text.lower())
+    )
+    known = found | {part for word in found if "-" in word for part in word.split("-")}
+    return Words(frozenset(known), splits)
+
+
+def line_width(blocks: Iterable[Block]) -> int:
+    """The column at which a text wraps: the 90th percentile of its longer lines, 72 if there are too few."""
+    lengths = sorted(
+        len(line) for block in blocks if not block.kind for line in block.lines if len(line) > 20
+    )
+    return lengths[int(0.9 * len(lengths))] if len(lengths) >= 10 else _DEFAULT_WIDTH
+
+
+def shape(blocks: list[Block], words: Words) -> list[Block]:
+    """Give each block its kind; prose becomes one line. Blocks that have a kind already keep their lines."""
+    width = line_width(blocks)
+    shaped: list[Block] = []
+    for block in blocks:
+        if block.kind:
+            shaped.append(block)
+        elif width > _WRAPPED_ABOVE:
+            shaped += _unwrapped(block)
+        else:
+            shaped += [_shape_one(piece, width, words) for piece in _at_indents(block)]
+    return shaped
+
+
+def merge_broken(blocks: list[Block], words: Words) -> list[Block]:
+    """Rejoin paragraphs that a page break, a picture or a note had cut in two."""
+    merged: list[Block] = []
+    for block in blocks:
+        before = merged[-1] if merged else None
+        if before and before.kind == block.kind == PROSE and _runs_on(before.lines[0], block.lines[0]):
+            merged[-1] = replace(before, lines=(join_lines((before.lines[0], block.lines[0]), words),))
+        else:
+            merged.append(block)
+    return merged
+
+
+def join_lines(lines: Iterable[str], words: Words) -> str:
+    """Join hard-broken lines; a hyphen at a line's end stays only where the book's own words want it."""
+    joined = ""
+    for line in lines:
+        line = line.strip()
+        if not joined or not line:
+            joined = joined or line
+        elif joined.endswith(("--", "—")) or line.startswith(("--", "—")):
+            joined += line
+        elif joined.endswith("-") and joined[-2:-1].isalpha() and line[0].isalpha():
+            joined = _join_hyphen(joined, line, words)
+        else:
+            joined += " " + line
+    return joined
+
+
+def _join_hyphen(left: str, right: str, words: Words) -> str:
+    first = re.search(r"[^\W\d_]+(?:-[^\W\d_]+)*(?=-$)", left)
+    second = re.match(r"[^\W\d_]+", right)
+    if not first or not second:
+        return left + right
+    head, tail = first.group().lower(), second.group().lower()
+    if f"{head}-{tail}" in words.known or second.group()[0].isupper():
+        return left + right
+    if head + tail in words.known:
+        return left[:-1] + right
+    last = head.rpartition("-")[2]
+    known = (last in words.known) + (tail in words.known)
+    if last in _COMPOUNDING or known == 2:
+        return left + right
+    torn = tail in _ENDINGS or (last in _BEGINNINGS and tail not in words.known)
+    return left[:-1] + right if torn or (words.splits and not known) else left + right
+
+
+def _runs_on(before: str, after: str) -> bool:
+    unfinished = before[-1:].isalpha() or before.endswith((",", "-"))
+    return unfinished and after[:1].islower() and len(before.split()) >= 8
+
+
+def _unwrapped(block: Block) -> list[Block]:
+    """A text without hard line breaks: each long line is a paragraph, short ones stay together."""
+    if all(len(line) <= _WRAPPED_ABOVE for line in block.lines):
+        return [_lines_block(block)]
+    return [Block((line.strip(),), block.gap if i == 0 else 0, PROSE) for i, line in enumerate(block.lines)]
+
+
+def _lines_block(block: Block) -> Block:
+    lines = tuple(line.strip() for line in block.lines)
+    if _is_break(lines):
+        return replace(block, lines=("* * *",), kind=BREAK)
+    if is_heading(lines):
+        return replace(block, lines=lines, kind=HEADING)
+    return replace(block, lines=lines, kind=PROSE if len(lines) == 1 else VERSE)
+
+
+def _at_indents(block: Block) -> list[Block]:
+    """Split where only an indent marks a new paragraph, as files without blank lines do."""
+    if len(block.lines) < 4:
+        return [block]
+    indents = [len(line) - len(line.lstrip()) for line in block.lines]
+    base = min(indents)
+    starts = [
+        i
+        for i in range(1, len(indents))
+        if base + 1 < indents[i] <= base + 10
+        and indents[i - 1] <= base + 10
+        and _ENDS_SENTENCE.search(block.lines[i - 1])
+    ]
+    deep = sum(indent > base + 1 for indent in indents)
+    if not starts or deep > 0.4 * len(indents):
+        return [block]
+    edges = [0, *starts, len(indents)]
+    return [Block(block.lines[a:b], block.gap if a == 0 else 1) for a, b in itertools.pairwise(edges)]
+
+
+def _shape_one(block: Block, width: int, words: Words) -> Block:
+    if len(block.lines) == 1 or is_heading(block.lines) or _is_break(block.lines):
+        return _lines_block(block)
+    if _is_verse(block.lines, width):
+        return replace(block, lines=tuple(line.strip() for line in block.lines), kind=VERSE)
+    return replace(block, lines=(join_lines(block.lines, words),), kind=PROSE)
+
+
+def _is_break(lines: tuple[str, ...]) -> bool:
+    text = "".join(lines).strip()
+    return bool(_ORNAMENT.fullmatch(text)) and (
+        bool(_NO_LETTER.fullmatch(text)) or text.lower().count("o0o") > 0
+    )
+
+
+def is_heading(lines: tuple[str, ...]) -> bool:
+    """Whether a block of one to four short lines heads something: capitals, a numeral, `Chapter ...`."""
+    text = " ".join(line.strip() for line in lines)
+    if len(lines) > 4 or len(text) > 120 or text.endswith((",", ";", "--", "—")):
+        return False
+    if _NUMERAL.fullmatch(text):
+        return True
+    if _PART.match(text) and len(text) < 70 and not re.search(r"[a-z] .*[.!?]$", text):
+        return True
+    letters = [char for char in text if char.isalpha()]
+    return len(letters) > 2 and sum(char.isupper() for char in letters) > 0.9 * len(letters)
+
+
+def _is_verse(lines: tuple[str, ...], width: int) -> bool:
+    """Lines that wrapping would not have broken there, or that all start with a capital and end early."""
+    stripped = [line.strip() for line in lines]
+    longest = max(map(len, stripped))
+    right = max(map(len, lines))
+    pairs = list(itertools.pairwise(stripped))
+    tight = sum(len(a) + 1 + len(b.split()[0]) > longest - 2 for a, b in pairs) / len(pairs)
+    capitals = sum(re.match(r"['\"(_*]*[A-Z]", line) is not None for line in stripped[1:]) / len(pairs)
+    if capitals >= 0.8 and (tight < 0.8 or right < 0.8 * width) and (len(lines) > 2 or right < 0.75 * width):
+        return True
+    if right < 0.62 * width:
+        return True
+    return len(lines) > 2 and tight < 0.4 and longest < 0.9 * width

@@ -1,0 +1,275 @@
+"""HTML into blocks: the transcriber's mark-up says what is a page number, a note, a verse.
+
+In: a page's mark-up. Out: blocks with their kind, and what the page's header says.
+
+    header, blocks = read_markup("<h2>I</h2><p>It was<span class='pagenum'>12</span> late.</p>")
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from penname.text.books.blocks import BREAK, CHAPTER_GAP, HEADING, PROSE, VERSE, Block, read_plain
+from penname.text.books.licence import Header, read_header
+from penname.text.books.marks import drop_bracketed, drop_page_marks, plain_characters
+
+# fmt: off
+_DROPPED_TAGS = frozenset({
+    "head", "style", "script", "noscript", "template", "img", "svg", "figure", "picture", "object",
+    "iframe", "embed", "form", "nav", "map", "audio", "video", "math", "button", "input", "select",
+    "textarea", "canvas", "aside", "rp", "rt",
+})
+_BLOCK_TAGS = frozenset({
+    "p", "div", "blockquote", "li", "ul", "ol", "dl", "dt", "dd", "section", "article", "main", "header",
+    "footer", "center", "address", "table", "tbody", "thead", "tr", "td", "th", "caption", "h1", "h2", "h3",
+    "h4", "h5", "h6", "body", "html", "pre", "hr", "fieldset", "details", "summary",
+})
+_HEADINGS = frozenset({
+    "h1", "h2", "h3", "h4", "h5", "h6",
+})
+_DROPPED_IDS = frozenset({
+    "pg-header", "pg-footer", "pg-machine-header", "pg-start-separator", "pg-end-separator", "toc",
+    "contents", "index",
+})
+# fmt: on
+_DROPPED_CLASSES = re.compile(
+    r"pagenum|pageno|pgnum|page-?num(?:ber)?s?|folionum|fnanchor|fnmarker|footnotes?|footnote-ref|fn|fns|"
+    r"fnref|endnotes?|noteref|note-?anchor|annotation|transnote|trans-?note|transcribers?-?notes?|tnotes?|"
+    r"tnbox|tn|mynote|"
+    r"notebox|covernote|toc\d?|toc-?(?:list|table|entry|box)|tocch|tocpg|contents|index|sidenotes?|side|"
+    r"marginnote|caption|"
+    r"figcenter|figleft|figright|figure|fig|illus(?:tration)?|illo|image|imgcenter|linenum|lineno|hidden|"
+    r"pg-?boilerplate|pgheader|pgfooter|boilerplate|covercaption|screenonly",
+    re.IGNORECASE,
+)
+_DROPPED_IF_SHORT = re.compile(r"page|pb|pagebreak|ln|num|number|folio|nr|pg", re.IGNORECASE)
+_VERSE_CLASSES = re.compile(
+    r"poem|poetry(?:-container)?|poetryctr|verse|stanza|linegroup|lg|lg-container.*|epigraph-verse|hymn|"
+    r"song|ballad",
+    re.IGNORECASE,
+)
+_STANZA_CLASSES = re.compile(r"stanza|linegroup|lg", re.IGNORECASE)
+_NUMBER = re.compile(r"[\[({]*(?:p(?:g|age)?\.? ?)?(?:\d{1,4}|[ivxlcdm]{1,8})?[\])}]*", re.IGNORECASE)
+_MOST_OF_IT = 0.5
+_DEEPEST = 100
+
+
+@dataclass
+class _Writer:
+    """Blocks as they grow while the tree is walked."""
+
+    blocks: list[Block] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    verse: int = 0
+    heading: int = 0
+    gap: int = 1
+
+    def write(self, text: str) -> None:
+        self.pieces.append(text)
+
+    def end(self) -> None:
+        """Close the block being written, if it holds anything."""
+        text = plain_characters("".join(self.pieces))
+        self.pieces.clear()
+        lines = tuple(line for line in (" ".join(part.split()) for part in text.split("\n")) if line)
+        if lines:
+            kind = HEADING if self.heading else PROSE if len(lines) == 1 else VERSE
+            self.blocks.append(Block(lines, self.gap, kind))
+            self.gap = 1
+
+    def rule(self) -> None:
+        self.end()
+        self.blocks.append(Block(("* * *",), 1, BREAK))
+
+    def plain(self, text: str) -> None:
+        """A `pre` block: its line breaks count, so it is read as plain text."""
+        self.end()
+        text = drop_page_marks(drop_bracketed(plain_characters(text)))
+        self.blocks += read_plain(text)
+
+
+def read_markup(markup: str) -> tuple[Header, list[Block]]:
+    """Walk the tree once, without recursion: `pre` comes back unshaped, all else as prose, verse, heading."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(re.sub(r"^\s*<\?xml[^>]*>", "", markup.replace("\x00", "")))
+    root = tree.body or tree.root
+    if root is None:
+        return Header(), []
+    writer = _Writer()
+    _walk(root, writer, len(root.text() or "") + 1)
+    return _page_header(tree), _without_stray_links(writer.blocks)
+
+
+def _walk(root: Any, writer: _Writer, total: int) -> None:
+    """Every node once, in the order of the page; what is not entered is not left either."""
+    node, depth = root, 0
+    while True:
+        entered = _enter(node, writer, total if depth < _DEEPEST else 0)
+        if entered and node.first_child is not None:
+            node, depth = node.first_child, depth + 1
+            continue
+        if entered:
+            _leave(node, writer)
+        while depth > 0 and node.next is None:
+            node, depth = node.parent, depth - 1
+            _leave(node, writer)
+        if depth == 0:
+            writer.end()
+            return
+        node = node.next
+
+
+def _enter(node: Any, writer: _Writer, total: int) -> bool:
+    """Write what a node opens; whether to go into it. `total` is 0 where it is too deep to look ahead."""
+    tag = node.tag or ""
+    if tag == "-text":
+        writer.write(re.sub(r"\s+", " ", node.text_content or ""))
+        return False
+    if tag == "br":
+        writer.write("\n")
+        return False
+    if tag == "hr":
+        writer.rule()
+        return False
+    if tag == "pre":
+        writer.plain(node.text() or "")
+        return False
+    if tag.startswith(("-", "!")) or tag in _DROPPED_TAGS or (total and _is_apparatus(node, tag, total)):
+        return False
+    if not writer.heading and _is_number_mark(node, tag):
+        return False
+    _open(node, tag, writer)
+    return True
+
+
+def _open(node: Any, tag: str, writer: _Writer) -> None:
+    _edge(node, tag, writer)
+    writer.verse += _is_verse(node)
+    if tag in _HEADINGS:
+        writer.heading += 1
+        writer.gap = CHAPTER_GAP
+
+
+def _leave(node: Any, writer: _Writer) -> None:
+    tag = node.tag or ""
+    writer.verse -= _is_verse(node)
+    _edge(node, tag, writer)
+    if tag in _HEADINGS:
+        writer.heading -= 1
+
+
+def _edge(node: Any, tag: str, writer: _Writer) -> None:
+    """The start or end of a node: inside verse it ends a line, of a stanza a block; elsewhere a paragraph."""
+    verse = _is_verse(node)
+    if writer.verse and (verse or tag in _BLOCK_TAGS or tag == "span"):
+        stanza = any(_STANZA_CLASSES.fullmatch(name) for name in _classes(node))
+        if stanza or (tag == "p" and node.css_first("br") is not None):
+            writer.end()
+        else:
+            writer.write("\n")
+    elif verse or tag in _BLOCK_TAGS:
+        writer.end()
+
+
+def _classes(node: Any) -> list[str]:
+    return (node.attributes.get("class") or "").split()
+
+
+def _is_verse(node: Any) -> bool:
+    return any(_VERSE_CLASSES.fullmatch(name) for name in _classes(node))
+
+
+def _is_apparatus(node: Any, tag: str, total: int) -> bool:
+    """Page numbers, notes, contents, captions, the licence; but never a node that holds most of the book."""
+    attributes = node.attributes
+    marked = (
+        (attributes.get("id") or "").lower() in _DROPPED_IDS
+        or any(_DROPPED_CLASSES.fullmatch(name) for name in _classes(node))
+        or any(_DROPPED_IF_SHORT.fullmatch(name) and len(node.text() or "") < 20 for name in _classes(node))
+        or (attributes.get("epub:type") or attributes.get("role") or "") in _NOTE_TYPES
+        or (tag in ("p", "li", "div", "td", "ul", "ol") and _is_link_list(node))
+        or (tag == "table" and not _is_layout(node))
+    )
+    return marked and (total < 2000 or len(node.text() or "") < _MOST_OF_IT * total)
+
+
+# fmt: off
+_NOTE_TYPES = frozenset({
+    "noteref", "footnote", "footnotes", "endnote", "endnotes", "rearnote", "rearnotes", "pagebreak", "toc",
+    "index", "doc-noteref", "doc-footnote", "doc-endnote", "doc-endnotes", "doc-pagebreak", "doc-toc",
+    "doc-index",
+})
+# fmt: on
+
+
+def _is_number_mark(node: Any, tag: str) -> bool:
+    """`<a id="Page_12">[12]</a>`, `<sup>3</sup>` and their kind: the number of a page or a note."""
+    if tag not in ("a", "sup", "span", "small"):
+        return False
+    text = (node.text() or "").strip()
+    if not text or len(text) > 13 or not _NUMBER.fullmatch(text):
+        return False
+    name = (node.attributes.get("id") or node.attributes.get("class") or "").lower()
+    return name.startswith(("page", "pg", "p_")) or (tag in ("a", "sup") and not text.isalpha())
+
+
+def _is_link_list(node: Any) -> bool:
+    """Whether a paragraph or list is nothing but links inside the book: an entry of its contents."""
+    link = node.css_first('a[href*="#"]')
+    if link is None:
+        return False
+    text = (node.text() or "").strip()
+    if len(text) > 20_000:
+        return False
+    linked = sum(len((a.text() or "").strip()) for a in node.css('a[href*="#"]'))
+    return bool(text) and linked > 0.8 * len(re.sub(r"[\s.\divxlcIVXLC]+", "", text))
+
+
+def _is_layout(table: Any) -> bool:
+    """A table that holds paragraphs of prose is there for its looks; one of short cells is a table."""
+    cells = table.css("td, th")
+    if not cells:
+        return True
+    words = [len((cell.text() or "").split()) for cell in cells]
+    return max(words) >= 60 or sum(words) / len(words) >= 25
+
+
+def _page_header(tree: Any) -> Header:
+    boilerplate = tree.css_first("#pg-header, .pgheader, .pg-boilerplate")
+    pre = tree.css_first("pre")
+    text = boilerplate.text(separator="\n") if boilerplate else (pre.text() if pre else "")
+    lines = [line for line in plain_characters(text or "").split("\n") if line.strip()]
+    header = read_header(_rejoin_fields(lines) if boilerplate else lines)
+    if header.title:
+        return header
+    title = tree.css_first("title")
+    words = " ".join(((title.text() if title else "") or "").split())
+    match = re.match(
+        r"(?:the )?(?:project gutenberg'?s? )?(?:e-?(?:book|text) of )?(.+?)(?:,? by (.+))?$",
+        words,
+        re.IGNORECASE,
+    )
+    return Header(match[1].strip(" ;,"), (match[2] or "").strip(" .")) if match else header
+
+
+def _rejoin_fields(lines: list[str]) -> list[str]:
+    """`<strong>Title</strong>: X` comes as two pieces of text; put them on one line again."""
+    joined: list[str] = []
+    for line in (line.strip() for line in lines):
+        if joined and (line.startswith(":") or joined[-1].endswith(":")):
+            joined[-1] += line
+        else:
+            joined.append(line)
+    return joined
+
+
+def _without_stray_links(blocks: list[Block]) -> list[Block]:
+    stray = re.compile(
+        r"\[?(?:back to )?(?:top|contents|table of contents|return to .{0,30})\]?[.:]?", re.IGNORECASE
+    )
+    return [
+        block
+        for block in blocks
+        if block.kind != PROSE or not stray.fullmatch(block.text) or block.text.lower() == "contents"
+    ]
