@@ -1,0 +1,203 @@
+"""From a site to clean posts: rows, then text, then `Post`.
+
+In: a path in any form that `open_site` takes, and `ReadOptions`. Out: `Post`s, one at a time (`iter_posts`),
+or a `Reading` of the whole blog with what was left out, what was masked and what repeats (`read_blog`).
+
+    for post in iter_posts(Path("my-blog")): print(post.title, post.words)
+    reading = read_blog(Path("my-blog"), ReadOptions(pages=True))
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penname.blog.clean import clean_body
+from penname.blog.post import Post
+from penname.blog.private import mask_private
+from penname.blog.publii import Counts, Row, count_rows, iter_rows
+from penname.blog.site import Site, open_site
+from penname.blog.unicode_text import normalise
+from penname.core import events
+from penname.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What is read besides the prose of live posts."""
+
+    pages: bool = False
+    """Read pages too."""
+    drafts: bool = False
+    """Read drafts too."""
+    trashed: bool = False
+    """Read what lies in the trash too."""
+    code: bool = False
+    """Keep code blocks."""
+    keep_private: bool = False
+    """Leave e-mail addresses, telephone numbers, keys and tokens as they are."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One row made clean: the post (its text may be empty) and what was counted on the way."""
+
+    row: Row
+    post: Post
+    links: int
+    images: int
+    masked: Counter[str]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A post that was selected and is not among the posts, with the reason in words."""
+
+    id: int
+    title: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A whole blog, read.
+
+    `selected` counts the rows that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
+    else the site holds. `urls` gives the public address of a post where the site has a domain.
+    """
+
+    name: str
+    display_name: str
+    language: str
+    counts: Counts
+    selected: int
+    posts: tuple[Post, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    links: int = 0
+    images: int = 0
+    masked: Counter[str] = field(default_factory=Counter)
+    editors: Counter[str] = field(default_factory=Counter)
+    urls: dict[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> int:
+        """Words in all posts together."""
+        return sum(post.words for post in self.posts)
+
+
+DEFAULT = ReadOptions()
+
+
+def iter_posts(path: Path, options: ReadOptions = DEFAULT) -> Iterator[Post]:
+    """Yield the posts that hold text, oldest first, one at a time; memory does not grow with their number.
+
+    Raises `InputError` when `path` is no usable site or holds nothing that the options ask for.
+    """
+    with open_site(path) as site:
+        for cleaned in iter_cleaned(site, options):
+            if cleaned.post.text:
+                yield cleaned.post
+
+
+def iter_cleaned(site: Site, options: ReadOptions = DEFAULT) -> Iterator[Cleaned]:
+    """Yield every row that the options ask for, made clean, the empty ones too.
+
+    Raises `InputError` when there is none; the sentence says what the site holds instead.
+    """
+    selected = 0
+    for row in iter_rows(site, pages=options.pages, drafts=options.drafts, trashed=options.trashed):
+        selected += 1
+        yield clean_row(row, options)
+    if not selected:
+        raise InputError(_nothing(site, options))
+
+
+def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
+    """Make one row clean: title and text normalised, private data masked unless it is to be kept."""
+    body = clean_body(row.source, row.editor, code=options.code)
+    title, text, masked = _line(row.title), body.text, Counter[str]()
+    if not options.keep_private:
+        title, in_title = mask_private(title)
+        text, masked = mask_private(text)
+        masked = masked + in_title
+    tags = tuple(dict.fromkeys(tag for name in row.tags if (tag := _line(name))))
+    post = Post(row.id, title, row.date, tags, text, len(text.split()))
+    return Cleaned(row, post, body.links, body.images, masked)
+
+
+def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
+    """Read the whole blog at `path`; empty posts are listed as left out.
+
+    Raises `InputError` as `iter_posts` does.
+    """
+    with open_site(path) as site:
+        counts = count_rows(site)
+        with events.task("Reading posts", total=_expected(counts, options), unit="posts") as step:
+            return _gather(site, counts, options, step)
+
+
+def _gather(site: Site, counts: Counts, options: ReadOptions, step: Callable[[int], None]) -> Reading:
+    posts: list[Post] = []
+    left_out: list[LeftOut] = []
+    masked, editors = Counter[str](), Counter[str]()
+    urls: dict[int, str] = {}
+    links = images = 0
+    for cleaned in iter_cleaned(site, options):
+        post = cleaned.post
+        links, images = links + cleaned.links, images + cleaned.images
+        masked.update(cleaned.masked)
+        editors[cleaned.row.editor] += 1
+        if post.text:
+            posts.append(post)
+            if url := site.post_url(cleaned.row.slug):
+                urls[post.id] = url
+        else:
+            left_out.append(LeftOut(post.id, post.title, _why_empty(cleaned)))
+        step(1)
+    return Reading(
+        name=site.name,
+        display_name=_line(site.display_name) or site.name,
+        language=site.language,
+        counts=counts,
+        selected=len(posts) + len(left_out),
+        posts=tuple(posts),
+        left_out=tuple(left_out),
+        links=links,
+        images=images,
+        masked=masked,
+        editors=editors,
+        urls=urls,
+        notes=site.notes,
+    )
+
+
+def _line(text: str) -> str:
+    """Normalised, on one line."""
+    return " ".join(normalise(text).split())
+
+
+def _why_empty(cleaned: Cleaned) -> str:
+    if not cleaned.row.source.strip():
+        return "empty: it has a title only"
+    if cleaned.images:
+        return "no text: it holds pictures only" if cleaned.images > 1 else "no text: it holds a picture only"
+    return "no text is left after cleaning"
+
+
+def _expected(counts: Counts, options: ReadOptions) -> int:
+    """About how many rows will be read, for the progress bar."""
+    extra = (options.pages, counts.pages), (options.drafts, counts.drafts), (options.trashed, counts.trashed)
+    return counts.live + sum(count for wanted, count in extra if wanted)
+
+
+def _nothing(site: Site, options: ReadOptions) -> str:
+    counts = count_rows(site)
+    others = {"page": counts.pages, "draft": counts.drafts, "trashed post": counts.trashed}
+    held = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in others.items() if count]
+    if not held:
+        return f"{site.path} holds no posts at all: write and publish some in Publii first."
+    flags = [("--pages", counts.pages, options.pages), ("--drafts", counts.drafts, options.drafts)]
+    advice = " or ".join(flag for flag, count, given in flags if count and not given)
+    way = f"add {advice} to read those" if advice else "publish some in Publii first"
+    return f"{site.path} has no live posts to read (0 live posts; {', '.join(held)}): {way}."
