@@ -1,0 +1,184 @@
+"""The voice: generated text beside real text, and how far real text is from itself.
+
+In: generated passages, held-out and training posts. Out: every figure for generated text, for held-out posts,
+and between two halves of the real blog at the same amount of text: that is what "good" looks like for it.
+
+    voice = measure_voice(generated, heldout, training, background=replay_texts)
+    for row in voice.rows():
+        print(*row)
+"""
+
+import hashlib
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penname.judge.classifier import Auc, real_vs_generated
+from penname.judge.delta import Deltas, Distance, measure_delta, profile_blog
+from penname.judge.style import find_function_words, measure_style, word_figure
+from penname.judge.words import Passage, windows
+
+_SPLITS = 3
+_LENGTHS = (200, 150, 100, 50)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One habit: its figure for generated text, for held-out posts, and its difference between two halves.
+
+    `halves` is the mean absolute difference of the figure between two halves of the real blog.
+    """
+
+    name: str
+    generated: float
+    heldout: float
+    halves: float
+
+    @property
+    def difference(self) -> float:
+        """How far generated text is from held-out text."""
+        return abs(self.generated - self.heldout)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """All figures of voice.
+
+    `auc` and `delta` compare generated text with real text (None where there is too little of either);
+    `halves_auc` holds the same area between two halves of the real blog, one for each split, `heldout_delta`
+    the held-out posts' own distances. `figures` are habits of style; `function_words` takes those of words
+    together: their mean absolute difference. `passages` of `words` words were compared.
+    """
+
+    auc: Auc | None
+    halves_auc: tuple[float, ...]
+    delta: Deltas | None
+    heldout_delta: Deltas | None
+    figures: tuple[Figure, ...]
+    function_words: Figure
+    words: int
+    passages: int
+
+    def rows(self) -> list[tuple[str, float | None, float | None, float | None]]:
+        """(name, generated, held-out, between two halves of the blog) for a table."""
+        halves = sum(self.halves_auc) / len(self.halves_auc) if self.halves_auc else None
+        area = self.auc.value if self.auc else None
+        table: list[tuple[str, float | None, float | None, float | None]] = [
+            ("real against generated, AUC", area, None, halves)
+        ]
+        for name, title in (("burrows", "Burrows's Delta"), ("cosine", "cosine Delta")):
+            mine: Distance | None = getattr(self.delta, name, None)
+            theirs: Distance | None = getattr(self.heldout_delta, name, None)
+            if mine and theirs:
+                table.append((title, mine.value, theirs.value, mine.own))
+                table.append((f"{title}, percentile", mine.percentile, theirs.percentile, 50.0))
+        table += [(f.name, f.generated, f.heldout, f.halves) for f in (*self.figures, self.function_words)]
+        return table
+
+    def furthest(self, count: int = 5) -> list[Figure]:
+        """The habits furthest from held-out text, in units of the difference between halves.
+
+        A unit is at least the standard deviation of the difference of two counts of rare events.
+        """
+        thousands = max(1, self.words * self.passages) / 1000
+
+        def units(figure: Figure) -> float:
+            chance = math.sqrt((figure.generated + figure.heldout) / thousands)
+            return figure.difference / max(figure.halves, chance, 1 / thousands)
+
+        return sorted(self.figures, key=units, reverse=True)[:count]
+
+
+def measure_voice(
+    generated: Sequence[Passage],
+    heldout: Sequence[Passage],
+    training: Sequence[Passage],
+    background: Sequence[str] = (),
+    seed: int = 0,
+) -> Voice:
+    """Measure the voice of `generated` passages against whole `heldout` and `training` posts.
+
+    A generated passage bears the number of the held-out post whose opening prompted it; a held-out or
+    training passage is a whole post. `background` are texts by others, such as the base's replay text, for
+    cosine Delta. All are cut to one length, the longest of 200, 150, 100 and 50 words that most generated
+    passages have and that the real posts yield enough of.
+    """
+    length = _common_length(generated, [*heldout, *training])
+    made = _cut(generated, length)
+    count = len(made)
+    trained, held = _cut(training, length), _cut(heldout, length)
+    real = _draw(held, count, seed)
+    real += _draw(trained, count - len(real), seed)
+    profile = profile_blog([p.text for p in training], [p.post for p in training], background)
+    function_words = find_function_words(p.text for p in trained)
+    halves = [_halves(trained, count, split) for split in range(seed, seed + _SPLITS)]
+    auc_halves = [real_vs_generated(one, two, seed=seed) for one, two in halves]
+    figures, words_figure = _style(made, held or real, halves, function_words)
+    return Voice(
+        auc=real_vs_generated(real, made, seed=seed),
+        halves_auc=tuple(auc.value for auc in auc_halves if auc),
+        delta=measure_delta(profile, generated, seed),
+        heldout_delta=measure_delta(profile, heldout, seed),
+        figures=figures,
+        function_words=words_figure,
+        words=length,
+        passages=count,
+    )
+
+
+def _style(
+    made: Sequence[Passage],
+    real: Sequence[Passage],
+    halves: Sequence[tuple[list[Passage], list[Passage]]],
+    function_words: Sequence[str],
+) -> tuple[tuple[Figure, ...], Figure]:
+    """Every habit as a figure, and the function words taken together."""
+    mine, theirs = (measure_style([p.text for p in group], function_words) for group in (made, real))
+    pairs = [
+        tuple(measure_style([p.text for p in half], function_words) for half in split) for split in halves
+    ]
+    apart = {
+        name: sum(abs(one[name] - two[name]) for one, two in pairs) / max(1, len(pairs)) for name in mine
+    }
+    figures = tuple(Figure(name, mine[name], theirs[name], apart[name]) for name in mine)
+    names = [word_figure(word) for word in function_words]
+    scale = max(1, len(names))
+    together = Figure(
+        "function words per 1,000 words, mean difference",
+        sum(abs(mine[name] - theirs[name]) for name in names) / scale,
+        0.0,
+        sum(apart[name] for name in names) / scale,
+    )
+    return figures, together
+
+
+def _common_length(generated: Sequence[Passage], real: Sequence[Passage]) -> int:
+    lengths = [len(passage.text.split()) for passage in generated]
+    stock = [len(passage.text.split()) for passage in real]
+    for length in _LENGTHS:
+        enough = sum(size // length for size in stock) >= len(generated)
+        if enough and sum(size >= length for size in lengths) >= 0.8 * len(lengths):
+            return length
+    return _LENGTHS[-1]
+
+
+def _cut(passages: Sequence[Passage], length: int) -> list[Passage]:
+    return [Passage(piece, p.post) for p in passages for piece in windows(p.text, length)]
+
+
+def _draw(passages: Sequence[Passage], count: int, seed: int) -> list[Passage]:
+    """At most `count` passages, drawn without replacement, in their order."""
+    if len(passages) <= count:
+        return list(passages)
+    chosen = random.Random(seed).sample(range(len(passages)), max(0, count))
+    return [passages[number] for number in sorted(chosen)]
+
+
+def _halves(passages: Sequence[Passage], count: int, split: int) -> tuple[list[Passage], list[Passage]]:
+    """Two halves of the posts, by a stable hash, `count` passages of each."""
+    halves: tuple[list[Passage], list[Passage]] = ([], [])
+    for passage in passages:
+        digest = hashlib.blake2b(f"{split} {passage.post}".encode(), digest_size=8).digest()
+        halves[digest[0] & 1].append(passage)
+    return _draw(halves[0], count, split), _draw(halves[1], count, split)
