@@ -1,0 +1,42 @@
+# make demo   set everything up and run the main job on the sample blog
+# make test   set everything up and run the tests, the linter and the type checker
+# make setup  only set everything up, in .venv
+# make clean  remove what the other targets made
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test setup lint types clean
+.DELETE_ON_ERROR:
+
+demo: setup
+	$(BIN)/penname demo
+
+test: $(VENV)/.ready-for-tests lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-for-tests
+	$(BIN)/ruff check .
+
+types: $(VENV)/.ready-for-tests
+	$(BIN)/mypy
+
+setup: $(VENV)/.ready
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "penname needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python3.12 test" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu run 'sudo apt-get install python3-venv', then try again." >&2; exit 2; }
+
+$(VENV)/.ready: pyproject.toml tools/install_torch.py | $(BIN)/python
+	$(BIN)/python tools/install_torch.py
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e .
+	@touch $@
+
+$(VENV)/.ready-for-tests: $(VENV)/.ready
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
