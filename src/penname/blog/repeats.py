@@ -6,12 +6,13 @@
 
 Near-duplicates are sought with MinHash and banding (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of
 Massive Datasets", chapter 3) over shingles of five words, and with paragraphs that two posts share; each pair
-found is then compared exactly. The bands are sorted arrays and not tables of sets, so memory is about 0.5 KB
-a post.
+found is then compared exactly. The bands are sorted arrays and not tables of sets, so memory is about 1 KB a
+post.
 """
 
 import functools
 import hashlib
+import itertools
 import math
 import re
 import zlib
@@ -40,10 +41,11 @@ _FEWEST_POSTS = 3
 _LEAST_SHARE = 0.02
 _ENOUGH_POSTS = 50
 # A word; in scripts without spaces (Thai, Lao, kana, Han) a character.
-_WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
+_NO_SPACES = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
 _CALL = re.compile(
-    r"subscri|newsletter|follow (?:me|us)|share (?:this|on)|read more|sign up|leave a comment|copyright|©|cookie"
-    r"|rights reserved|abonnier|abonne|suscr[ií]b|inscreva|s'abonner|iscriviti|подпи[сш]",
+    r"subscri|newsletter|follow (?:me|us)|share (?:this|on)|read more|sign up|leave a comment|copyright|©"
+    r"|cookie|rights reserved|abonnier|abonne|suscr[ií]b|inscreva|s'abonner|iscriviti|подпи[сш]",
 )
 
 
@@ -66,12 +68,12 @@ class Boilerplate:
 
 
 def find_duplicates(texts: Sequence[tuple[int, str]]) -> list[Duplicate]:
-    """Return the posts that repeat another post, given `(id, clean text)` pairs; posts without words are passed over.
+    """Return the posts that repeat another post, given `(id, clean text)` pairs.
 
     Two posts repeat each other when 60% of their five-word shingles are common to both, or 80% of the shorter
-    post's stand in the longer one. The longest post is kept, of equally long ones the first. The result
-    depends on the texts and their order only. A short post inside a long one is found when it shares a
-    paragraph of eight words.
+    post's stand in the longer one. The longest post is kept, of equally long ones the first. Posts without
+    words are passed over. The result depends on the texts and their order only. A short post inside a long
+    one is found when the two share a paragraph of eight words or more.
     """
     import numpy as np
 
@@ -79,23 +81,20 @@ def find_duplicates(texts: Sequence[tuple[int, str]]) -> list[Duplicate]:
     rank = {place: position for position, place in enumerate(order)}
     shingles = functools.lru_cache(maxsize=256)(lambda place: np.unique(_shingles(texts[place][1])))
     neighbours: dict[int, set[int]] = {}
-    for later, earlier in _pairs(texts, order, rank):
+    for later, earlier in _pairs(texts, rank):
         neighbours.setdefault(later, set()).add(earlier)
-    kept_of: dict[int, Duplicate] = {}
-    for place in order:
-        best = (0.0, -1)
-        for other in sorted(neighbours.get(place, ()), key=rank.__getitem__):
-            if other not in kept_of:
-                best = max(
-                    best, (_similarity(shingles(place), shingles(other)), other), key=lambda pair: pair[0]
-                )
-        if best[0]:
-            kept_of[place] = Duplicate(texts[place][0], texts[best[1]][0], round(best[0], 4))
-    return [kept_of[place] for place in sorted(kept_of)]
+    repeated: dict[int, Duplicate] = {}
+    for place in sorted(neighbours, key=rank.__getitem__):
+        kept = [other for other in neighbours[place] if other not in repeated]
+        alike = [(_similarity(shingles(place), shingles(other)), -rank[other], other) for other in kept]
+        similarity, _, other = max(alike, default=(0.0, 0, 0))
+        if similarity:
+            repeated[place] = Duplicate(texts[place][0], texts[other][0], round(similarity, 4))
+    return [repeated[place] for place in sorted(repeated)]
 
 
 def find_boilerplate(texts: Sequence[tuple[int, str]]) -> list[Boilerplate]:
-    """Return the paragraphs that many posts hold word for word, most frequent first, given `(id, text)` pairs.
+    """Return the paragraphs that many posts hold word for word, most frequent first; `texts` as above.
 
     Many: at least 3 posts and 2% of all, 50 posts in any case. Case and white space are folded. Headings are
     no boilerplate: a paragraph of fewer than eight words counts only when it ends like a sentence, or calls
@@ -140,12 +139,13 @@ def _paragraph_keys(text: str) -> Iterator[int]:
     for paragraph in text.split("\n\n"):
         folded = _fold(paragraph)
         words = folded.count(" ") + 1
-        if words >= 8 or (folded.endswith((".", "!", ":")) and words >= 4) or _CALL.search(folded):
+        is_sentence = words >= 8 or (words >= 4 and folded.endswith((".", "!", ":")))
+        if is_sentence or _CALL.search(folded):
             yield _key(folded)
 
 
 def _shingles(text: str) -> "Hashes":
-    """Return a 64-bit hash of each run of five words; of all words when there are fewer; none without words."""
+    """Return a 64-bit hash of each run of five words, or of all words when there are fewer."""
     import numpy as np
 
     words = [zlib.crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.casefold())]
@@ -172,12 +172,9 @@ def _similarity(one: "Hashes", other: "Hashes") -> float:
     return 0.0
 
 
-def _pairs(
-    texts: Sequence[tuple[int, str]], order: list[int], rank: dict[int, int]
-) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places worth comparing, the one later in `order` first."""
-    groups = [*_groups_of_bands(texts), *_groups_of_paragraphs(texts)]
-    for group in groups:
+def _pairs(texts: Sequence[tuple[int, str]], rank: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of places worth comparing, the one of higher `rank` first."""
+    for group in itertools.chain(_groups_of_bands(texts), _groups_of_paragraphs(texts)):
         ranked = sorted(group, key=rank.__getitem__)
         for position, place in enumerate(ranked):
             for other in ranked[: min(position, _MOST_NEIGHBOURS)]:
