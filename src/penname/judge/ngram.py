@@ -82,7 +82,7 @@ class KneserNey:
         for step in range(size):
             shift = size - 1 - step
             token = np.zeros(places, np.int64)
-            token[shift:] = ids[: places - shift]
+            token[shift:] = ids[: max(0, places - shift)]
             number = _find(self._levels[step].keys, number, token, self.vocab_size)
         return number
 
@@ -151,6 +151,8 @@ def _discounts(counts: Ids) -> Floats:
 
 def _find(keys: Ids, context: Ids, token: Ids, vocab_size: int) -> Ids:
     """The number of each n-gram among `keys`, -1 where it is not."""
+    if not len(keys):
+        return np.full(len(token), -1)
     wanted = context * vocab_size + token
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where((context >= 0) & (keys[place] == wanted), place, -1)
@@ -158,6 +160,8 @@ def _find(keys: Ids, context: Ids, token: Ids, vocab_size: int) -> Ids:
 
 def _interpolate(level: _Level, context: Ids, targets: Ids, lower: Floats, vocab_size: int) -> Floats:
     """This order's discounted estimate plus its share of the lower order's; that alone where unknown."""
+    if not len(level.keys):
+        return lower
     place = _find(level.keys, context, targets, vocab_size)
     count = np.where(place >= 0, level.counts[place], 0)
     total = np.where(context >= 0, level.totals[context], 0)

@@ -102,12 +102,14 @@ def _drawn(totals: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64
     """The ratio of the two rows of `totals` (2, posts) in each draw of the posts."""
     random = np.random.default_rng(seed)
     count = totals.shape[1]
-    ratios = []
-    for _ in range(_DRAWS):
-        top, bottom = totals[:, random.integers(0, count, count)].sum(axis=1)
-        if bottom > 0:
-            ratios.append(top / bottom)
-    return np.array(ratios)
+    block = max(1, min(_DRAWS, 1_000_000 // count))
+    sums = []
+    for first in range(0, _DRAWS, block):
+        weights = random.multinomial(count, np.full(count, 1 / count), size=min(block, _DRAWS - first))
+        sums.append(weights @ totals.T)
+    top, bottom = np.concatenate(sums).T
+    ratios: npt.NDArray[np.float64] = top[bottom > 0] / bottom[bottom > 0]
+    return ratios
 
 
 def _interval(value: float, drawn: npt.NDArray[np.float64]) -> Interval:
