@@ -18,6 +18,7 @@ from penname.judge.copying import CopyIndex
 from penname.judge.words import part_spans, parts
 
 _PIECE = re.compile(r"\S+")
+_LONE = re.compile(r"(?<!\S)[^\w\s]+(?!\S)")
 _UNFINISHED = "\ufffd\u00ad\u200b\u200c\u200d\u2060"
 """What may stand at the end of a word that goes on: half a character, or an invisible one."""
 
@@ -37,7 +38,7 @@ class CopyGuard:
     """Says which pieces would copy more than `max_copy` words in a row.
 
     A run is as long as the larger of two counts: its words (`penname.judge.words.parts`: contractions count
-    as two) and its white-space separated pieces (`a — b` has three), if two thirds of these are words.
+    as two) and its white-space separated pieces (`a — b` has three), if a third of these are words.
     An `InputError` says when `max_copy` is below 1.
     """
 
@@ -91,13 +92,15 @@ class CopyGuard:
 
     def _near(self, before: str, piece: str) -> bool:
         """Whether `blocked` has to look closely: a cheap test that most pieces of new text fail."""
-        # A run has at least `_least` words; the last one before `piece` may grow, `piece` may bring others.
-        context = self._least - 1 - len(parts(piece))
+        least = self._least if _LONE.search(before + piece) else self.max_copy + 1
+        # The last word before `piece` may grow, and `piece` may bring others: the rest of the run is there.
+        context = least - 1 - len(parts(piece))
         return context < 1 or self.index.contains(parts(before)[:-1][-context:])
 
     @property
     def _least(self) -> int:
-        return max(1, (2 * self.max_copy + 2) // 3)
+        """The fewest words of a run whose white-space separated pieces are too many."""
+        return max(1, (self.max_copy + 2) // 3)
 
     def _too_long(self, tail: str, items: list[_Item]) -> bool:
         """Whether the run that ends with the last item is too long; a word at the end may still grow."""

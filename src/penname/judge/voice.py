@@ -84,7 +84,8 @@ class Voice:
         thousands = max(1, self.words * self.passages) / 1000
 
         def units(figure: Figure) -> float:
-            chance = math.sqrt((figure.generated + figure.heldout) / thousands)
+            rate = figure.name.endswith("per 1,000 words")
+            chance = math.sqrt((figure.generated + figure.heldout) / thousands) if rate else 0.0
             return figure.difference / max(figure.halves, chance, 1 / thousands)
 
         return sorted(self.figures, key=units, reverse=True)[:count]
