@@ -8,6 +8,7 @@ or `name: cell; cell` where the row has a heading cell; a layout table gives its
 of pictures go with the pictures, code blocks go unless asked for, quotations keep their text.
 """
 
+import html
 from dataclasses import dataclass
 
 from penname.blog.block_text import gather_blocks, looks_like_blocks
@@ -15,7 +16,7 @@ from penname.blog.html_text import gather_html
 from penname.blog.leftovers import is_lonely, strip_leftovers
 from penname.blog.markdown_text import gather_markdown
 from penname.blog.pieces import Gathered, Piece, join_pieces
-from penname.blog.unicode_text import normalise_code, normalise_line
+from penname.blog.unicode_text import normalise, normalise_code, normalise_line
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
         gather_html(source, gathered, code=code)
     pieces = [piece for piece in map(_clean, gathered.pieces) if piece.text]
     return CleanBody(join_pieces(pieces), gathered.links, gathered.images)
+
+
+def clean_title(title: str) -> str:
+    """Return a post's title on one line: entities read, normalised, without leftovers."""
+    return " ".join(strip_leftovers(normalise(html.unescape(title))).split())
 
 
 def _clean(piece: Piece) -> Piece:

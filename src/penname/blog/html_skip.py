@@ -1,11 +1,12 @@
 """Which elements of a post's HTML are not its text: scripts and controls, hidden ones, tables of contents.
 
     if is_hidden(node.attributes): ...
-    if is_contents(node): ...        # a table of contents
+    if ContentsFinder().is_contents(node, node.tag, node.attributes): ...
 
 All functions look at parsed nodes (selectolax's Lexbor tree), never at markup.
 """
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ _EMBEDS = names(
     "addtoany_share_save_container wp-embedded-content"
 )
 _CONTENTS_CANDIDATES = frozenset(["ul", "ol", "nav", "p", "dl"])
-_MOST_NODES = 2000  # a table of contents is short; the limit keeps the search linear on hostile nesting
+_PATIENCE = 200_000
 _MOST_OTHER_WORDS = 12  # the title of a labelled table of contents
 _HIDING = {("display", "none"), ("visibility", "hidden"), ("visibility", "collapse")}
 _WORD = re.compile(r"[^\W\d_]+")
@@ -92,17 +93,51 @@ def is_contents_title(text: str) -> bool:
     return text.strip(" :*\n").casefold() in _CONTENTS_TITLES
 
 
-def is_contents(node: "LexborNode", tag: str, attributes: dict[str, str | None]) -> bool:
-    """Whether the element is a table of contents: its links stay on the page and little else stands in it.
+class ContentsFinder:
+    """Tells tables of contents from other elements; its `patience`, in nodes looked at, bounds the work a post."""
 
-    An element that is named so (class or id) may have one link and a title; a bare list, paragraph or `nav`
-    needs two links or more and no other text.
-    """
-    labelled = bool(attributes) and _is_labelled(attributes)
-    if not labelled and tag not in _CONTENTS_CANDIDATES:
-        return False
-    counted = _count_links(node, _MOST_OTHER_WORDS if labelled else 0)
-    return counted >= (1 if labelled else 2)
+    def __init__(self) -> None:
+        self.patience = _PATIENCE
+
+    def is_contents(self, node: "LexborNode", tag: str, attributes: dict[str, str | None]) -> bool:
+        """Whether the element is a table of contents: its links stay on the page, little else stands in it.
+
+        An element that is named so (class or id) may have one link and a title; a bare list, paragraph or `nav`
+        needs two links or more and no other text.
+        """
+        labelled = bool(attributes) and _is_labelled(attributes)
+        if not labelled and tag not in _CONTENTS_CANDIDATES:
+            return False
+        links = self._count_links(node, _MOST_OTHER_WORDS if labelled else 0)
+        return links >= (1 if labelled else 2)
+
+    def _count_links(self, top: "LexborNode", words_allowed: int) -> int:
+        """Count the links below `top`; 0 when one leaves the page, or when too much text is outside links."""
+        links = words = 0
+        todo = [child for child in [top.child] if child is not None]
+        while todo:
+            node = todo.pop()
+            self.patience -= 1
+            if self.patience < 0:
+                return 0
+            if (follower := node.next) is not None:
+                todo.append(follower)
+            if node.tag == "-text":
+                words += _count_words(node.text_content or "", words_allowed + 1)
+                if words > words_allowed:
+                    return 0
+            elif node.tag == "a" and (href := node.attributes.get("href")):
+                if not is_fragment(href):
+                    return 0
+                links += not is_marker(node.text())
+            elif node.child is not None:
+                todo.append(node.child)
+        return links
+
+
+def _count_words(text: str, most: int) -> int:
+    """Count words, but not further than `most`."""
+    return sum(1 for _ in itertools.islice(_WORD.finditer(text), most))
 
 
 def _is_labelled(attributes: dict[str, str | None]) -> bool:
@@ -111,29 +146,3 @@ def _is_labelled(attributes: dict[str, str | None]) -> bool:
         if value and not _CONTENTS_NAMES.isdisjoint(value.lower().split()):
             return True
     return attributes.get("role") == "doc-toc"
-
-
-def _count_links(top: "LexborNode", words_allowed: int) -> int:
-    """Count the links below `top`; 0 when one leaves the page, or when too much text stands outside links."""
-    links = words = seen = 0
-    todo = [child for child in [top.child] if child is not None]
-    while todo:
-        node = todo.pop()
-        seen += 1
-        if seen > _MOST_NODES:
-            return 0
-        if (follower := node.next) is not None:
-            todo.append(follower)
-        if node.tag == "-text":
-            text = node.text_content or ""
-            if _WORD.search(text) is not None:
-                words += len(_WORD.findall(text, 0, 200)) if words_allowed else 1
-                if words > words_allowed:
-                    return 0
-        elif node.tag == "a" and (href := node.attributes.get("href")):
-            if not is_fragment(href):
-                return 0
-            links += not is_marker(node.text())
-        elif node.child is not None:
-            todo.append(node.child)
-    return links

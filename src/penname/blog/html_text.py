@@ -50,6 +50,7 @@ class _Walk:
 
     def __init__(self, into: Gathered, code: bool, kind: str = "text") -> None:
         self.into = into
+        self.contents = html_skip.ContentsFinder()
         self.code = code
         self.default_kind = kind
         self.kind = kind
@@ -92,7 +93,7 @@ class _Walk:
         attributes = node.attributes
         if attributes and (html_skip.is_hidden(attributes) or html_skip.is_embed(attributes)):
             return False
-        if html_skip.is_contents(node, tag, attributes):
+        if self.contents.is_contents(node, tag, attributes):
             self.flush()
             self.drop_contents_title()
             return False

@@ -62,7 +62,7 @@ _TABLE_RULE = re.compile(r"\|?(?:\s{0,9}:?-{3,400}:?\s{0,9}\|){1,99}(?:\s{0,9}:?
 _MOST_PASSES = 5
 _BLANK_LINES = re.compile("\n{3,}")
 _SPACE_BEFORE_STOP = re.compile(r" ([.,])(?=\s|$)")
-_RULER = re.compile(r"[-_=*~•·#]{5,}")
+_RULER = re.compile(r"[-_=*~•·#]{5,}|(?=.*\|)(?=.*-)[|: -]+")
 _SEPARATORS = frozenset("-–—―_=~.·•*|#+<>/\\:;,^`'\"()[]{} \n")
 _ADDRESS_ONLY = re.compile(r"(?:[-–—•*] )?(?:https?://|www\.)\S+")
 
@@ -80,7 +80,7 @@ def strip_leftovers(text: str) -> str:
 def _strip_once(text: str) -> str:
     if len(text) > 200 and max(map(len, text.split(" "))) > 200:
         text = _BLOB.sub("", text)
-    if "--" in text or "__" in text or "==" in text or "**" in text:
+    if "--" in text or "__" in text or "==" in text or "**" in text or "|" in text:
         text = _strip_rules(text)
     if "#" in text:
         text = _strip_placeholders(text)
@@ -139,9 +139,9 @@ def _untagged(match: re.Match[str], closed: set[str]) -> str:
 def _strip_rules(text: str) -> str:
     """Drop lines that only draw a rule, the rule of a Markdown table that no parser took, Publii's mark."""
     text = text.replace("---READMORE---", "\n\n")
-    if "|" in text:
-        text = _TABLE_RULE.sub(" ", text)
-    return "\n".join(line for line in text.split("\n") if not _RULER.fullmatch(line))
+    lines = [line for line in text.split("\n") if not _RULER.fullmatch(line)]
+    text = "\n".join(lines)
+    return _TABLE_RULE.sub(" ", text) if "|" in text else text
 
 
 def _strip_placeholders(text: str) -> str:

@@ -1,0 +1,213 @@
+"""HTML to pieces of text: what a reader sees stays, what the page is built of goes."""
+
+import pytest
+
+from penname.blog.clean import CleanBody, clean_body
+
+
+def text(source: str, *, code: bool = False) -> str:
+    return clean_body(source, "tinymce", code=code).text
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<p>One.</p><p>Two.</p>", "One.\n\nTwo."),
+        ("<p>One.<p>Two.", "One.\n\nTwo."),
+        ("<div>One.<div>Two.</div>Three.</div>", "One.\n\nTwo.\n\nThree."),
+        ("bare text", "bare text"),
+        ("<h2>Title</h2>text", "Title\n\ntext"),
+        ("<p>a <b>b</b><i>c</i> d</p>", "a bc d"),
+        ("<p>a\n   b&nbsp;&nbsp;c</p>", "a b c"),
+        ("<p>one<br>two<br/>three</p>", "one\ntwo\nthree"),
+        ("<p>one<br><br>two</p>", "one\n\ntwo"),
+        ("<p>&lt;3 &amp; a &lt; b &eacute; &#x1F600;</p>", "<3 & a < b é 😀"),
+        ("<blockquote><p>Said.</p></blockquote>", "Said."),
+        ("<p>&nbsp;</p><p> </p><p>x</p>", "x"),
+        ("<dl><dt>Term</dt><dd>Meaning</dd></dl>", "Term\n\nMeaning"),
+        ("<details><summary>More</summary>Inside</details>", "More\n\nInside"),
+        ("<p>10<sup>6</sup> and 1<sup>st</sup> and H<sub>2</sub>O</p>", "10⁶ and 1st and H2O"),
+        ("<p>He said <q>no</q>.</p>", 'He said "no".'),
+        ("<p>wo<wbr>rd</p>", "word"),
+        ("<p>a<img src=x>b</p>", "a b"),
+        ("<p>fine <img class='emoji' alt='🙂' src=x></p>", "fine 🙂"),
+        ("<p>use <code>ls -l</code> now</p>", "use ls -l now"),
+        ("<p>the <code>&lt;video&gt;</code> tag</p>", "the video tag"),
+        ("<frameset><frame></frameset>text", "text"),
+        ("<!doctype html><html><head><title>T</title></head><body><p>x</p></body></html>", "x"),
+    ],
+)
+def test_prose(source: str, expected: str) -> None:
+    assert text(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
+        ("<ol><li>a<li>b</ol>", "1. a\n2. b"),
+        ("<ol start=5><li>a<li value=9>b<li>c</ol>", "5. a\n9. b\n10. c"),
+        ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "- a\n- b\n- c"),
+        ("<ul><li><ul><li>deep</li></ul></li></ul>", "- deep"),
+        ("<ul><li><p>a</p></li><li><p>b</p></li></ul>", "- a\n- b"),
+        ("<ul><li>a<br>more</li></ul>", "- a\nmore"),
+        ("<ul><li>• a</li><li>- b</li></ul>", "- a\n- b"),
+        ("<ul><li></li><li>a</li></ul>", "- a"),
+        ("<ul><li>a</li></ul><ul><li>b</li></ul>", "- a\n\n- b"),
+        ("before<ul><li>a</li></ul>after", "before\n\n- a\n\nafter"),
+        ("<li>alone", "- alone"),
+        ("<ul><li><input type=checkbox> done</li></ul>", "- done"),
+    ],
+)
+def test_lists(source: str, expected: str) -> None:
+    assert text(source) == expected
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<script>hidden()</script>",
+        "<script>// <![CDATA[\nvar hidden = '<p>hidden</p>';\n// ]]></script>",
+        "<style>.hidden{}</style>",
+        "<template><p>hidden</p></template>",
+        "<noscript>hidden</noscript>",
+        "<iframe src=x>hidden</iframe>",
+        "<svg><text>hidden</text></svg>",
+        "<object>hidden</object>",
+        "<video>hidden</video><audio>hidden</audio><canvas>hidden</canvas>",
+        "<textarea>hidden</textarea><select><option>hidden</option></select><button>hidden</button>",
+        "<form><label>hidden</label><input value=hidden></form>",
+        "<!-- hidden -->",
+        "<![CDATA[hidden]]>",
+        "<p hidden>hidden</p>",
+        "<p style='color: red; DISPLAY : none !important'>hidden</p>",
+        "<p style='visibility:hidden'>hidden</p>",
+        "<span aria-hidden=true>hidden</span>",
+        "<dialog>hidden</dialog>",
+        "<img src='data:image/png;base64,hidden' alt=hidden>",
+        "<figure><img src=x><figcaption>hidden</figcaption></figure>",
+        "<hr id='read-more'>",
+        "<blockquote class='twitter-tweet'><p>hidden</p></blockquote>",
+        "<publii-amp>hidden</publii-amp>",
+        "<p><a href='#hidden'>¶</a></p>",
+        "<sup><a href='#fn1'>1</a></sup>",
+        "<a href='#_ftn1'>[12]</a>",
+        "<p>* * *</p>",
+        "<p>https://example.org/embedded</p>",
+        "<p>________________</p>",
+        "<pre>hidden</pre>",
+    ],
+)
+def test_what_no_reader_sees_goes(hidden: str) -> None:
+    assert text(f"<p>before</p>{hidden}<p>after</p>") == "before\n\nafter"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<p class=hidden>kept</p>",
+        "<table style='border-style: hidden'><tr><td>kept</td></tr></table>",
+        "<p style='display: block; --x-display: nonesuch'>kept</p>",
+        "<label>kept</label>",
+        "<form><p>kept</p></form>",
+        "<dialog open>kept</dialog>",
+        "<figure><blockquote>said</blockquote><figcaption>kept</figcaption></figure>",
+        "<publii-non-amp>kept</publii-non-amp>",
+        "<unknown-element>kept</unknown-element>",
+        "<footer>kept</footer>",
+    ],
+)
+def test_what_only_looks_hidden_stays(kept: str) -> None:
+    assert "kept" in text(kept)
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        "<div class='post__toc'><h3>Pages</h3><ul><li><a href='#a'>One</a></li></ul></div>",
+        "<ul><li><a href='#a'>One</a></li><li><a href='#b'>Two</a><ol><li><a href='#c'>2.1 Three</a></ol></ul>",
+        "<h2>Table of contents</h2><ol><li><a href='#a'>One</a></li><li><a href='#b'>Two</a></li></ol>",
+        "<nav><a href='#a'>One</a> | <a href='#b'>Two</a></nav>",
+        "<p><a href='#a'>One</a><br><a href='#b'>Two</a></p>",
+        "<div id='toc'><p>Contents</p><a href='#a'>One</a></div>",
+    ],
+)
+def test_a_table_of_contents_goes(contents: str) -> None:
+    assert text(f"<p>before</p>{contents}<p>after</p>") == "before\n\nafter"
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        "<ul><li><a href='#a'>One</a></li><li><a href='https://x.org'>Two</a></li></ul>",
+        "<ul><li><a href='#INTERNAL_LINK#/post/1'>One</a></li><li><a href='#INTERNAL_LINK#/post/2'>Two</a></li></ul>",
+        "<ul><li><a href='#a'>One</a> is explained here</li><li><a href='#b'>Two</a></li></ul>",
+        "<p>See <a href='#a'>One</a> and <a href='#b'>Two</a></p>",
+        "<div class='toc'>One Two. More than twelve words stand here, so it is an article. <a href='#a'>Up.</a></div>",
+    ],
+)
+def test_other_lists_of_links_stay(links: str) -> None:
+    assert "One" in text(links) and "Two" in text(links)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "<table><thead><tr><th>Name</th><th>Age</th></tr></thead><tr><td>Ann</td><td>9</td></tr></table>",
+            "Name; Age\nAnn; 9",
+        ),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td></td></tr></table>", "a; b\nc"),
+        (
+            "<table><tr><th>Height</th><td>2 m</td></tr><tr><th>Width</th><td>1 m</td></tr></table>",
+            "Height: 2 m\nWidth: 1 m",
+        ),
+        (
+            "<table><tr><td>Price:</td><td>2</td></tr><tr><td>Tax:</td><td>1</td></tr></table>",
+            "Price: 2\nTax: 1",
+        ),
+        ("<table><caption>Cap</caption><tr><th>a<th>b<tr><td>c<td>d<br>e</table>", "Cap\n\na; b\nc; d e"),
+        ("<table><tr><td><p>One.</p><p>Two.</p></td></tr></table>", "One.\n\nTwo."),
+        (
+            "<table><tr><td><h2>Left</h2></td><td>Right</td></tr><tr><td>a</td><td>b</td></tr></table>",
+            "Left\n\nRight\n\na\n\nb",
+        ),
+        (
+            f"<table><tr><td>a</td><td>{'long ' * 100}</td></tr><tr><td>b</td><td>c</td></tr></table>",
+            f"a\n\n{'long ' * 99}long\n\nb\n\nc",
+        ),
+        ("<table><tr><td><table><tr><td>in</td></tr></table></td><td>out</td></tr></table>", "in\n\nout"),
+        (
+            "<table role=presentation><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>",
+            "a\n\nb\n\nc\n\nd",
+        ),
+        ("<p>x<table><tr><th>a<th>b<tr><td hidden>c<td>d</table>y", "x\n\na; b\nd\n\ny"),
+    ],
+)
+def test_tables(source: str, expected: str) -> None:
+    assert text(source) == expected
+
+
+def test_code_blocks_are_kept_on_request() -> None:
+    source = "<p>Run:</p><pre><code>if x:\n    <span>y</span> = 1\n\n\tz &lt;p&gt;</code></pre><p>Done.</p>"
+    assert text(source) == "Run:\n\nDone."
+    assert text(source, code=True) == "Run:\n\nif x:\n    y = 1\n\n\tz <p>\n\nDone."
+
+
+def test_links_and_images_are_counted() -> None:
+    source = (
+        "<p><a href='https://x.org'>a</a> <a href='#INTERNAL_LINK#/post/2'>b</a> <a href='/c'>c</a> "
+        "<a href='#d'>dd e</a>"
+        "<a name=e>e</a> <a href='javascript:f()'>f</a></p><img src=1><figure><img src=2></figure>"
+        "<p hidden><a href='https://y.org'>g</a><img src=3></p>"
+    )
+    assert clean_body(source, "tinymce") == CleanBody("a b c dd ee f", links=3, images=2)
+
+
+@pytest.mark.parametrize("tag", ["div", "ul><li", "blockquote", "b", "span", "table><tr><td", "section"])
+def test_deep_nesting_is_no_recursion(tag: str) -> None:
+    assert "inside" in text(f"<{tag}>" * 3000 + "inside")
+
+
+def test_many_contents_within_one_another_stay_quick() -> None:
+    text("<ul><li><a href='#a'>word</a>" * 3000 + "end")
