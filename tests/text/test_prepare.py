@@ -133,7 +133,7 @@ def test_duplicates_boilerplate_private_and_huge_posts_are_told(tmp_path: Path) 
         "33 of 34 posts hold text",
         "Empty (empty",
         "e-mail 1",
-        "'Copy' repeats",
+        "“Copy” repeats",
         "These pages are written by hand",
     ):
         assert part in everything, part
@@ -143,7 +143,7 @@ def test_duplicates_boilerplate_private_and_huge_posts_are_told(tmp_path: Path) 
     assert not any("on a boat" in item.text for item in prepared.posts)
     assert "[e-mail]" in by_id[34].text
     kept = prepare(
-        site, workspace, PrepareOptions(keep_boilerplate=True, read=ReadOptions(keep_private=True))
+        site, workspace, PrepareOptions(read=ReadOptions(keep_boilerplate=True, keep_private=True))
     )
     assert sum("on a boat" in item.text for item in kept.posts) == 30
     assert any("ann@example.org" in item.text for item in kept.posts)

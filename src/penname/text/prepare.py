@@ -17,7 +17,6 @@ from penname import __version__
 from penname.blog.digest import identify, site_name
 from penname.blog.post import Post
 from penname.blog.read import Reading, ReadOptions, read_blog
-from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_duplicates, remove_boilerplate
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import read_json, replacing, write_json
@@ -45,8 +44,6 @@ class PrepareOptions:
     """Share of the words that the final figures are measured on."""
     cap: float = 0.2
     """Largest share of a pass of training that one post may take."""
-    keep_boilerplate: bool = False
-    """Leave paragraphs that stand in many posts where they are."""
     tokenizer: bool = False
     """Train a tokenizer too, for a model from scratch."""
     vocabulary: int = 0
@@ -108,9 +105,7 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
     if not 0 < options.cap <= 1:
         raise InputError(f"--cap is a share above 0 and at most 1, not {options.cap:g}.")
     known = identify(site, options.read)
-    chosen = {
-        name: getattr(options, name) for name in ("how", "validation", "test", "cap", "keep_boilerplate")
-    }
+    chosen = {name: getattr(options, name) for name in ("how", "validation", "test", "cap")}
     settings = {**chosen, "read": asdict(options.read)}
     inputs = {"site": known.digest, "penname": __version__, **settings}
     run_step(workspace, PREPARE, inputs, lambda: _prepare(site, workspace, options), options.again)
@@ -154,31 +149,20 @@ def choose_vocabulary(words: int) -> tuple[int, str]:
 
 def _prepare(site: Path, workspace: Workspace, options: PrepareOptions) -> None:
     reading = read_blog(site, options.read)
-    texts = [(post.id, post.text) for post in reading.posts]
-    with events.task("Looking for what is said twice"):
-        boilerplate = find_boilerplate(texts)
-        duplicates = find_duplicates(texts)
-    posts = list(reading.posts)
-    if not options.keep_boilerplate:
-        posts = [post for post in (_without(post, boilerplate) for post in posts) if post.text]
+    posts = reading.posts
     if not posts:
         raise InputError(f"{site} holds no text to learn from: its {reading.selected} posts are empty.")
     split = split_posts(
         posts,
-        [(item.id, item.of) for item in duplicates],
+        [(item.id, item.of) for item in reading.duplicates],
         how=options.how,
         validation=options.validation,
         test=options.test,
     )
     _tell_reading(reading)
-    _tell_repeats(reading, duplicates, boilerplate, options)
+    _tell_repeats(reading, options)
     _tell_split(posts, split, options)
     write_json(workspace.text, [_as_json(post, split.sides[post.id]) for post in posts])
-
-
-def _without(post: Post, boilerplate: Sequence[Boilerplate]) -> Post:
-    text = remove_boilerplate(post.text, boilerplate) if boilerplate else post.text
-    return Post(post.id, post.title, post.date, post.tags, text, len(text.split()))
 
 
 def _as_json(post: Post, split: str) -> dict[str, Any]:
@@ -197,21 +181,21 @@ def _tell_reading(reading: Reading) -> None:
         events.note(f"Masked private data ({kinds}); --keep-private leaves it as it is.")
 
 
-def _tell_repeats(
-    reading: Reading,
-    duplicates: Sequence[Duplicate],
-    boilerplate: Sequence[Boilerplate],
-    options: PrepareOptions,
-) -> None:
+def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
     """Say what stands in the blog more than once."""
     titles = {post.id: post.title or str(post.id) for post in reading.posts}
-    if duplicates:
-        pairs = _some(f"{titles[item.id]!r} repeats {titles[item.of]!r}" for item in duplicates)
-        events.note(f"{_count(len(duplicates), 'near-duplicate post')}, kept for training only: {pairs}.")
-    if boilerplate:
-        what = "kept" if options.keep_boilerplate else "removed; --keep-boilerplate keeps them"
-        shown = _some(f"“{_short(item.paragraph)}” in {item.posts} posts" for item in boilerplate)
-        events.note(f"{_count(len(boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
+    if reading.duplicates:
+        pairs = _some(
+            f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates
+        )
+        many = _count(len(reading.duplicates), "near-duplicate post")
+        events.note(f"{many}, kept for training and never held out: {pairs}.")
+    if reading.boilerplate:
+        what = "kept" if options.read.keep_boilerplate else "removed; --keep-boilerplate keeps them"
+        shown = _some(f"“{_short(item.paragraph)}” in {item.posts} posts" for item in reading.boilerplate)
+        events.note(
+            f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}."
+        )
 
 
 def _tell_split(posts: Sequence[Post], split: Split, options: PrepareOptions) -> None:
