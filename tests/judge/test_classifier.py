@@ -48,7 +48,7 @@ def test_area_equals_scikit_learn() -> None:
 
 def test_similarities_equal_a_dense_computation() -> None:
     texts = [write(seed, PLAIN + ORNATE, 300 + seed) for seed in range(6)] + ["ab", ""]
-    counts = np.zeros((len(texts), 1 << 17))
+    counts = np.zeros((len(texts), 1 << 15))
     for row, text in enumerate(texts):
         np.add.at(counts[row], hashed_ngrams(text), 1)
     value = np.log1p(counts) * (np.log((1 + len(texts)) / (1 + (counts > 0).sum(axis=0))) + 1)
@@ -61,14 +61,14 @@ def test_every_ngram_gets_one_bucket(text: str) -> None:
     found = hashed_ngrams(text)
     size = len(" ".join(text.split(" ")))
     assert len(found) == sum(max(0, size - n + 1) for n in (3, 4, 5))
-    assert all(0 <= bucket < 1 << 17 for bucket in found)
+    assert all(0 <= bucket < 1 << 15 for bucket in found)
 
 
 def test_equal_ngrams_share_a_bucket_and_others_hardly_ever() -> None:
     assert len(set(hashed_ngrams("abcabc").tolist())) == 3 + 3 + 2
     text = " ".join(str(number) for number in range(2000))
     grams = {text[i : i + n] for n in (3, 4, 5) for i in range(len(text) - n + 1)}
-    assert len(set(hashed_ngrams(text).tolist())) > 0.9 * len(grams)
+    assert len(set(hashed_ngrams(text).tolist())) > 0.75 * len(grams)
 
 
 def test_another_style_is_told_apart_and_the_same_is_not() -> None:

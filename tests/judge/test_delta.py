@@ -56,6 +56,11 @@ def test_windows_hold_every_word_once() -> None:
     assert profile.counts[-1].tolist() == [1, 0, 1]
 
 
+def test_a_post_that_is_half_the_blog_is_shortened() -> None:
+    profile = profile_blog([*BLOG, post(1, 5, 40_000)], list(range(101)))
+    assert np.bincount(profile.posts)[-2:].tolist() == [2, 10]
+
+
 def test_the_size_of_samples_follows_the_blog() -> None:
     assert profile_blog([post(1)], [1]).size == 500
     assert PROFILE.size == 2000

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penname.judge.words import Passage, part_spans, parts, post_windows, windows, words
+from penname.judge.words import (
+    Passage,
+    draw_evenly,
+    part_spans,
+    parts,
+    post_windows,
+    windows,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +55,13 @@ def test_windows_keep_line_breaks_and_drop_the_rest() -> None:
 
 def test_windows_know_their_post() -> None:
     assert post_windows(["a b c", "d e"], [7, 9], 2) == [Passage("a b", 7), Passage("d e", 9)]
+
+
+def test_drawing_evenly_lets_no_post_dominate() -> None:
+    passages = [Passage(f"long {n}", 1) for n in range(50)] + [Passage("short", 2), Passage("rare", 3)]
+    drawn = draw_evenly(passages, 6, seed=1)
+    assert sorted(passage.post for passage in drawn) == [1, 1, 1, 1, 2, 3]
+    assert len(set(drawn)) == 6
+    assert drawn == draw_evenly(passages, 6, seed=1)
+    assert len(draw_evenly(passages, 100)) == 52
+    assert draw_evenly(passages, -1) == draw_evenly([], 3) == []

@@ -22,8 +22,7 @@ from penname.judge.words import Passage
 
 Floats = npt.NDArray[np.float64]
 
-_BITS = 17
-_BLOCK = 4096
+_BITS = 15
 _PENALTY = 10.0
 """Inverse strength of the L2 penalty (scikit-learn's `C`), for rows of length 1."""
 
@@ -69,20 +68,17 @@ def real_vs_generated(
 
 def gram(texts: Sequence[str]) -> Floats:
     """Cosine similarities of `texts` (n, n) over hashed character 3- to 5-grams, log counts times idf."""
-    found = [np.unique(hashed_ngrams(text), return_counts=True) for text in texts]
-    row = np.repeat(np.arange(len(texts)), [len(columns) for columns, _ in found])
-    column = np.concatenate([columns for columns, _ in found])
-    counts = np.concatenate([number for _, number in found])
-    spread = np.bincount(column, minlength=1 << _BITS)
-    idf = np.log((1 + len(texts)) / (1 + spread)) + 1
-    value = np.log1p(counts) * idf[column]
-    length = np.sqrt(np.bincount(row, value**2, minlength=len(texts)))
-    value /= np.maximum(length[row], 1e-12)
-    return _outer(row, column, value, len(texts))
+    features = np.zeros((len(texts), 1 << _BITS), np.float32)
+    for row, text in enumerate(texts):
+        features[row] = np.log1p(np.bincount(hashed_ngrams(text), minlength=1 << _BITS))
+    spread = np.count_nonzero(features, axis=0)
+    features *= (np.log((1 + len(texts)) / (1 + spread)) + 1).astype(np.float32)
+    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return (features @ features.T).astype(np.float64)
 
 
 def hashed_ngrams(text: str) -> npt.NDArray[np.int64]:
-    """The buckets (0 to 2**17) of all character 3-, 4- and 5-grams of `text`; runs of blanks count as one."""
+    """The buckets (0 to 2**15) of all character 3-, 4- and 5-grams of `text`; runs of blanks count as one."""
     text = " ".join(text.split(" "))
     code = np.frombuffer(text.encode("utf-32-le", errors="replace"), np.uint32).astype(np.uint64)
     found = []
@@ -136,22 +132,6 @@ def fit_logistic(
 def area_under_curve(real: Floats, generated: Floats) -> float:
     """The share of pairs in which the generated one scores higher; ties count half."""
     return float(_concordance(real, generated).mean())
-
-
-def _outer(row: npt.NDArray[np.int64], column: npt.NDArray[np.int64], value: Floats, size: int) -> Floats:
-    """X @ X.T of the sparse matrix X, in dense blocks of the columns that two rows share."""
-    shared = np.bincount(column)[column] > 1
-    diagonal = np.bincount(row[~shared], value[~shared] ** 2, minlength=size)
-    used, column = np.unique(column[shared], return_inverse=True)
-    order = np.argsort(column, kind="stable")
-    row, column, value = row[shared][order], column[order], value[shared][order]
-    result: Floats = np.diag(diagonal).astype(np.float64)
-    for start in range(0, len(used), _BLOCK):
-        first, last = np.searchsorted(column, [start, start + _BLOCK])
-        block = np.zeros((size, _BLOCK), np.float32)
-        block[row[first:last], column[first:last] - start] = value[first:last]
-        result += block @ block.T
-    return result
 
 
 def _loss(kernel: Floats, target: Floats, solution: Floats, penalty: float) -> float:

@@ -150,10 +150,14 @@ class CopyIndex:
             return 0
         place = self._order[rank]
         other = self._words[place : place + len(pattern)]
-        for number, (one, two) in enumerate(zip(pattern, other, strict=False)):
-            if one != two:
-                return number
-        return min(len(pattern), len(other))
+        low, high = 0, min(len(pattern), len(other))
+        while low < high:
+            middle = (low + high + 1) // 2
+            if pattern[low:middle] == other[low:middle]:
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
 
 def suffix_array(ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

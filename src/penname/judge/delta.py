@@ -10,7 +10,7 @@ Distances need long samples: at 200 words another author's text measures as near
 it is told apart. So passages are put together into samples of about `size` words. The blog's own distances
 come from samples made in the same way: windows of as many posts as prompted the generated passages, shuffled,
 against the rest of the blog. A percentile near 50 is what real posts get; near 0 is flatter than real posts;
-near 100 is another voice.
+near 100 is another voice. Of a very long post, no more than twice the mean is taken.
 
 Burrows 2002 (z-scores, mean absolute difference); Evert et al. 2017 (cosine of z-scores). A single author is
 the origin of his own z-scores and has no direction from there. Cosine Delta therefore takes z-scores over the
@@ -86,6 +86,7 @@ def profile_blog(
     vocabulary = tuple(word for word, _ in totals.most_common(count))
     size = max(500, min(2000, totals.total() // _SAMPLES))
     counts, places = _count_windows(found, vocabulary)
+    counts, places = _shorten(counts, places)
     others, _ = _count_windows([words(text) for text in background], vocabulary)
     return Profile(vocabulary, counts, np.array(posts, np.int64)[places], others, size)
 
@@ -137,6 +138,17 @@ def _count_windows(
         rows.append(flat.reshape(size, rest + 1).astype(np.float64))
         places += [place] * size
     return np.concatenate(rows), np.array(places, np.int64)
+
+
+def _shorten(counts: Floats, places: npt.NDArray[np.int64]) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Leave out the last windows of posts that have more than ten, and more than twice the mean."""
+    if not len(places):
+        return counts, places
+    sizes = np.bincount(places)
+    most = max(10, int(2 * sizes[sizes > 0].mean()))
+    starts = np.cumsum(sizes) - sizes
+    kept = np.arange(len(places)) - starts[places] < most
+    return counts[kept], places[kept]
 
 
 def _samples(counts: Floats, size: int, random: np.random.Generator) -> Floats:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from penname.judge.words import windows, words
+from penname.judge.words import draw_evenly, post_windows, words
 
 _LOOP = 0.25
 """Share of repeated 4-grams from which a passage counts as going round in circles."""
@@ -48,16 +48,14 @@ def measure_fluency(
     vocabulary: Collection[str],
     ended: Sequence[bool] | None = None,
 ) -> tuple[Fluency, Fluency]:
-    """The figures of generated passages, and of held-out posts cut to the same length and number.
+    """The figures of generated passages, and of as many as long from held-out posts, evenly over the posts.
 
     `distinct` depends on the amount of text: compare it only between these two.
     """
     lengths = sorted(len(text.split()) for text in generated)
     size = max(1, lengths[len(lengths) // 2]) if lengths else 200
-    pieces = [piece for text in heldout for piece in windows(text, size)] or list(heldout)
-    # Evenly over all posts, as many as there are generated passages.
-    step = max(1, len(pieces) // max(1, len(generated)))
-    own = pieces[::step][: len(generated)] or pieces
+    pieces = draw_evenly(post_windows(heldout, range(len(heldout)), size), len(generated))
+    own = [piece.text for piece in pieces] or list(heldout)
     finished = sum(ended) / len(ended) if ended else None
     return _measure(generated, vocabulary, finished), _measure(own, vocabulary, None)
 

@@ -10,16 +10,16 @@ and between two halves of the real blog at the same amount of text: that is what
 
 import hashlib
 import math
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penname.judge.classifier import Auc, real_vs_generated
 from penname.judge.delta import Deltas, Distance, measure_delta, profile_blog
 from penname.judge.style import find_function_words, measure_style, word_figure
-from penname.judge.words import Passage, windows
+from penname.judge.words import Passage, draw_evenly, windows
 
 _SPLITS = 3
+_PASSAGES = 1000
 _LENGTHS = (200, 150, 100, 50)
 
 
@@ -103,26 +103,26 @@ def measure_voice(
     A generated passage bears the number of the held-out post whose opening prompted it; a held-out or
     training passage is a whole post. `background` are texts by others, such as the base's replay text, for
     cosine Delta. All are cut to one length, the longest of 200, 150, 100 and 50 words that most generated
-    passages have and that the real posts yield enough of.
+    passages have and that the real posts yield enough of; real ones are drawn evenly over the posts.
     """
     length = _common_length(generated, [*heldout, *training])
     made = _cut(generated, length)
     count = len(made)
-    trained, held = _cut(training, length), _cut(heldout, length)
-    real = _draw(held, count, seed)
-    real += _draw(trained, count - len(real), seed)
+    trained = _cut(training, length)
+    held = draw_evenly(_cut(heldout, length), count, seed)
+    real = held + draw_evenly(trained, count - len(held), seed)
     profile = profile_blog([p.text for p in training], [p.post for p in training], background)
-    function_words = find_function_words(p.text for p in trained)
+    function_words = find_function_words(p.text for p in draw_evenly(trained, _PASSAGES, seed))
     halves = [_halves(trained, count, split) for split in range(seed, seed + _SPLITS)]
     auc_halves = [real_vs_generated(one, two, seed=seed) for one, two in halves]
-    figures, words_figure = _style(made, held or real, halves, function_words)
+    figures, together = _style(made, held or real, halves, function_words)
     return Voice(
         auc=real_vs_generated(real, made, seed=seed),
         halves_auc=tuple(auc.value for auc in auc_halves if auc),
         delta=measure_delta(profile, generated, seed),
-        heldout_delta=measure_delta(profile, heldout, seed),
+        heldout_delta=measure_delta(profile, held, seed),
         figures=figures,
-        function_words=words_figure,
+        function_words=together,
         words=length,
         passages=count,
     )
@@ -168,18 +168,10 @@ def _cut(passages: Sequence[Passage], length: int) -> list[Passage]:
     return [Passage(piece, p.post) for p in passages for piece in windows(p.text, length)]
 
 
-def _draw(passages: Sequence[Passage], count: int, seed: int) -> list[Passage]:
-    """At most `count` passages, drawn without replacement, in their order."""
-    if len(passages) <= count:
-        return list(passages)
-    chosen = random.Random(seed).sample(range(len(passages)), max(0, count))
-    return [passages[number] for number in sorted(chosen)]
-
-
 def _halves(passages: Sequence[Passage], count: int, split: int) -> tuple[list[Passage], list[Passage]]:
     """Two halves of the posts, by a stable hash, `count` passages of each."""
     halves: tuple[list[Passage], list[Passage]] = ([], [])
     for passage in passages:
         digest = hashlib.blake2b(f"{split} {passage.post}".encode(), digest_size=8).digest()
         halves[digest[0] & 1].append(passage)
-    return _draw(halves[0], count, split), _draw(halves[1], count, split)
+    return draw_evenly(halves[0], count, split), draw_evenly(halves[1], count, split)

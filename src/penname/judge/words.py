@@ -5,9 +5,11 @@ In: plain text. Out: case-folded words, their places, windows of a given number 
     words("Don't stop—the “Self-Hosted” way!")   # ["don't", 'stop', 'the', 'self', 'hosted', 'way']
 """
 
+import random
 import re
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +49,7 @@ def words(text: str) -> list[str]:
     """
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
-    return [_normal(word) for word in _WORD.findall(text)]
+    return [word.lower() if word.isascii() else _normal(word) for word in _WORD.findall(text)]
 
 
 def parts(text: str) -> list[str]:
@@ -57,7 +59,7 @@ def parts(text: str) -> list[str]:
     """
     if text.isascii():
         return _ASCII_PARTS.findall(text.lower())
-    return [_normal(part) for part in _PARTS.findall(text)]
+    return [part.lower() if part.isascii() else _normal(part) for part in _PARTS.findall(text)]
 
 
 def part_spans(text: str) -> list[tuple[int, int]]:
@@ -68,8 +70,6 @@ def part_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _normal(word: str) -> str:
-    if word.isascii():
-        return word.lower()
     return unicodedata.normalize("NFC", word.casefold().translate(_CLEAN))
 
 
@@ -89,6 +89,21 @@ class Passage:
 
     text: str
     post: int
+
+
+def draw_evenly(passages: Sequence[Passage], count: int, seed: int = 0) -> list[Passage]:
+    """At most `count` passages, drawn without replacement, as evenly over the posts as they allow.
+
+    So no post dominates, however long it is.
+    """
+    choose = random.Random(seed)
+    shuffled = choose.sample(passages, len(passages))
+    turn: Counter[int] = Counter()
+    ranked = []
+    for place, passage in enumerate(shuffled):
+        turn[passage.post] += 1
+        ranked.append((turn[passage.post], place))
+    return [shuffled[place] for _, place in sorted(ranked)[: max(0, count)]]
 
 
 def post_windows(texts: Sequence[str], posts: Sequence[int], size: int) -> list[Passage]:
