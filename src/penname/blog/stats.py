@@ -13,6 +13,7 @@ from typing import Any
 from penname.blog.languages import Language, languages_of
 from penname.blog.post import Post
 from penname.blog.read import LeftOut, Reading
+from penname.blog.repeats import Boilerplate
 from penname.blog.verdict import Verdict, judge_corpus
 from penname.core import events
 
@@ -46,6 +47,17 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """A post that repeats another one; `similarity` is 0 to 1."""
+
+    id: int
+    title: str
+    of: int
+    of_title: str
+    similarity: float
+
+
+@dataclass(frozen=True)
 class Stats:
     """The figures of one blog.
 
@@ -70,6 +82,8 @@ class Stats:
     counts: dict[str, int]
     left_out: tuple[LeftOut, ...]
     masked: dict[str, int]
+    duplicates: tuple[Repeat, ...]
+    boilerplate: tuple[Boilerplate, ...]
     verdict: Verdict
 
     def to_json(self) -> dict[str, Any]:
@@ -103,6 +117,8 @@ def blog_stats(reading: Reading) -> Stats:
         counts=asdict(reading.counts),
         left_out=reading.left_out,
         masked=dict(reading.masked.most_common()),
+        duplicates=repeats_of(reading),
+        boilerplate=reading.boilerplate,
         verdict=judge_corpus(words, len(posts), share, languages, reading.language),
     )
 
@@ -114,6 +130,15 @@ def years_of(posts: tuple[Post, ...]) -> tuple[Year, ...]:
         counts[post.date[:4]] += 1
         words[post.date[:4]] += post.words
     return tuple(Year(year, counts[year], words[year]) for year in sorted(counts))
+
+
+def repeats_of(reading: Reading) -> tuple[Repeat, ...]:
+    """The duplicates with their titles, in the order of the posts."""
+    titles = {post.id: post.title for post in reading.posts}
+    return tuple(
+        Repeat(found.id, titles[found.id], found.of, titles[found.of], found.similarity)
+        for found in reading.duplicates
+    )
 
 
 def tags_of(posts: tuple[Post, ...]) -> tuple[Tag, ...]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _BAR = 30  # characters of the longest bar
 _TAGS = 12
 _LEFT_OUT = 15
+_REPEATS = 10
+_PREVIEW = 90  # characters of a paragraph
 
 
 def print_stats(stats: Stats, console: "Console") -> None:
@@ -27,7 +29,9 @@ def print_stats(stats: Stats, console: "Console") -> None:
     _show(console, "Years", _years(stats, console))
     _show(console, "Tags", _tags(stats))
     _show(console, "Editors and languages", _makeup(stats))
-    _show(console, "Left out, masked, repeated", _left_out(stats))
+    _show(console, "Left out and masked", _left_out(stats))
+    _show(console, "Posts that repeat another", _duplicates(stats))
+    _show(console, "Paragraphs that many posts repeat", _boilerplate(stats))
     _print_verdict(stats, console)
 
 
@@ -121,6 +125,25 @@ def _left_out(stats: Stats) -> "Table":
         _add(table, f"    and {len(stats.left_out) - _LEFT_OUT} more", "")
     for kind, count in stats.masked.items():
         _add(table, f"masked: {kind}", count)
+    return table
+
+
+def _duplicates(stats: Stats) -> "Table":
+    table = _table("Post", "Repeats", ">Alike")
+    for repeat in stats.duplicates[:_REPEATS]:
+        _add(table, repeat.title or "(no title)", repeat.of_title or "(no title)", f"{repeat.similarity:.0%}")
+    if len(stats.duplicates) > _REPEATS:
+        _add(table, f"and {len(stats.duplicates) - _REPEATS} more", "", "")
+    return table
+
+
+def _boilerplate(stats: Stats) -> "Table":
+    table = _table(">Posts", "Paragraph")
+    for found in stats.boilerplate[:_REPEATS]:
+        line = " ".join(found.paragraph.split())
+        _add(table, found.posts, line if len(line) <= _PREVIEW else f"{line[:_PREVIEW]}...")
+    if len(stats.boilerplate) > _REPEATS:
+        _add(table, "", f"and {len(stats.boilerplate) - _REPEATS} more")
     return table
 
 
