@@ -1,0 +1,321 @@
+"""The commands: each parses, calls one function, and prints.
+
+    penname stats my-blog --json
+
+In: the command line. Out: results on standard output, everything else on standard error; an exit code: 0 done,
+1 failed, 2 the input cannot be used, 130 stopped. Nothing heavy is imported before a command runs.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from penname.core.errors import Interrupted, PennameError
+
+if TYPE_CHECKING:
+    from penname.blog.read import ReadOptions
+
+
+class Verbs(typer.core.TyperGroup):
+    """The commands; Ctrl-C in any of them is an `Interrupted`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command of `ctx`."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise Interrupted("Stopped.") from stop
+
+
+app = typer.Typer(
+    name="penname",
+    cls=Verbs,
+    help="A private language model that writes under your pen name. It reads your Publii blog, learns its voice on "
+    "this machine, and writes drafts in it. Nothing is sent anywhere.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SiteArgument = Annotated[
+    Path,
+    typer.Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar."),
+]
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", metavar="DIR", help="The blog's workspace. [default: SITE.penname]"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+PagesOption = Annotated[bool, typer.Option("--pages", help="Read pages too.")]
+DraftsOption = Annotated[bool, typer.Option("--drafts", help="Read drafts too.")]
+TrashedOption = Annotated[bool, typer.Option("--trashed", help="Read what lies in the trash too.")]
+CodeOption = Annotated[bool, typer.Option("--code", help="Keep code blocks.")]
+PrivateOption = Annotated[
+    bool,
+    typer.Option("--keep-private", help="Do not mask e-mail addresses, telephone numbers, keys and tokens."),
+]
+BoilerplateOption = Annotated[
+    bool, typer.Option("--keep-boilerplate", help="Keep paragraphs that stand word for word in many posts.")
+]
+SplitOption = Annotated[
+    str,
+    typer.Option(
+        "--split", metavar="hash|newest", help="How posts are held out: by a stable hash, or the newest."
+    ),
+]
+CapOption = Annotated[
+    float, typer.Option("--cap", help="Largest share of a pass of training that one post may take.")
+]
+
+
+@dataclass
+class Shown:
+    """What the options before the command say about output."""
+
+    quiet: bool = False
+    debug: bool = False
+
+
+shown = Shown()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from penname import __version__
+
+        print(f"penname {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and warnings only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options of every command."""
+    shown.quiet, shown.debug = quiet, debug
+
+
+@app.command()
+def demo(workspace: WorkspaceOption = None) -> None:
+    """Walk the whole way on the sample blog, in minutes."""
+    from penname.use.demo import run_demo
+
+    with _showing():
+        run_demo(workspace or Path("penname-demo"), _console())
+
+
+@app.command()
+def stats(
+    site: SiteArgument,
+    pages: PagesOption = False,
+    drafts: DraftsOption = False,
+    trashed: TrashedOption = False,
+    code: CodeOption = False,
+    keep_private: PrivateOption = False,
+    keep_boilerplate: BoilerplateOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the tables of a blog, and whether it is enough."""
+    from penname.blog.read import read_blog
+    from penname.blog.stats import blog_stats
+    from penname.blog.stats_table import print_stats
+
+    with _showing():
+        found = blog_stats(
+            read_blog(site, _reading(pages, drafts, trashed, code, keep_private, keep_boilerplate))
+        )
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        print_stats(found, _console())
+
+
+@app.command()
+def prepare(
+    site: SiteArgument,
+    workspace: WorkspaceOption = None,
+    split: SplitOption = "hash",
+    cap: CapOption = 0.2,
+    tokenizer: Annotated[
+        bool,
+        typer.Option("--tokenizer/--no-tokenizer", help="Also train a tokenizer, for a model from scratch."),
+    ] = True,
+    vocabulary: Annotated[
+        int, typer.Option(help="Entries of the tokenizer. [default: by the blog's size]")
+    ] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Do it although nothing has changed.")] = False,
+    pages: PagesOption = False,
+    drafts: DraftsOption = False,
+    trashed: TrashedOption = False,
+    code: CodeOption = False,
+    keep_private: PrivateOption = False,
+    keep_boilerplate: BoilerplateOption = False,
+) -> None:
+    """Write the blog's clean text into its workspace."""
+    from penname.text.prepare import PrepareOptions, workspace_for
+    from penname.text.prepare import prepare as prepare_site
+
+    chosen = PrepareOptions(
+        read=_reading(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        how=split,
+        cap=cap,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        again=again,
+    )
+    with _showing():
+        place = workspace_for(site, workspace)
+        with _working(place, "penname prepare"):
+            prepared = prepare_site(site, place, chosen)
+    print(
+        f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words."
+    )
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Say what is here, what is used and why."""
+    from penname.use.doctor import examine, print_findings, to_json
+
+    with _showing():
+        findings = examine(workspace)
+    if as_json:
+        _print_json(to_json(findings))
+    else:
+        print_findings(findings, _console())
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code; whatever goes wrong is one sentence on standard error."""
+    _print_safely()
+    arguments = _flags_first(list(sys.argv[1:] if arguments is None else arguments))
+    shown.debug = "--debug" in arguments
+    try:
+        app(args=arguments, prog_name="penname")
+    except SystemExit as stop:
+        _leave(stop.code if isinstance(stop.code, int) else int(bool(stop.code)))
+    except BrokenPipeError:
+        _leave_quietly(0)
+    except BaseException as error:
+        if shown.debug:
+            raise
+        _leave(_tell(error))
+
+
+def _tell(error: BaseException) -> int:
+    """Print one sentence for the user; return the exit code."""
+    if isinstance(error, PennameError):
+        print(_line(str(error)), file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        print("Stopped.", file=sys.stderr)
+        return Interrupted.exit_code
+    if isinstance(error, MemoryError):
+        print(
+            "The machine ran out of memory: close other programs and run the same command again.",
+            file=sys.stderr,
+        )
+        return 1
+    name, text = type(error).__name__, _line(str(error))
+    print(
+        f"Something went wrong that penname did not expect ({name}: {text}): run the same command with --debug to "
+        "see where.",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _leave(code: int) -> None:
+    """Exit; output that can't be written any more (`penname stats SITE | head`) is no error."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly(code)
+    except OSError as error:
+        print(f"The output could not be written ({error.strerror}).", file=sys.stderr)
+        code = code or 1
+    sys.exit(code)
+
+
+def _leave_quietly(code: int) -> None:
+    # Python flushes standard output once more at the very end; let it go nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
+
+
+def _flags_first(arguments: list[str]) -> list[str]:
+    """Let --quiet and --debug stand anywhere before a `--`, not only before the command."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    flags = [word for word in arguments[:end] if word in ("--quiet", "--debug")]
+    return flags + [word for word in arguments[:end] if word not in flags] + arguments[end:]
+
+
+def _print_safely() -> None:
+    """A character that the terminal cannot show is printed as `?` and never ends a run."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # Windows would write a file in the code page of the day.
+            in_file = sys.platform == "win32" and not stream.isatty()
+            reconfigure(errors="replace", encoding="utf-8" if in_file else None)
+
+
+@contextlib.contextmanager
+def _showing() -> Iterator[None]:
+    """Show events while the block runs."""
+    from penname.core.terminal import Settings, show_events
+
+    with show_events(Settings(quiet=shown.quiet)):
+        yield
+
+
+@contextlib.contextmanager
+def _working(place: Any, who: str) -> Iterator[None]:
+    """Hold a workspace's lock and keep its log while the block runs."""
+    from penname.core import events
+
+    with place.lock(who), events.listening(events.LogFile(place.log)):
+        events.emit("command", who, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        yield
+
+
+def _reading(
+    pages: bool, drafts: bool, trashed: bool, code: bool, keep_private: bool, keep_boilerplate: bool
+) -> "ReadOptions":
+    from penname.blog.read import ReadOptions
+
+    return ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
+
+
+def _console() -> Any:
+    """A console on standard output; a file or a pipe gets wide lines, so that programs can read them."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 110
+    return Console(highlight=False, width=width)
+
+
+def _print_json(value: Any) -> None:
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=plain, indent=2))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
