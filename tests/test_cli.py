@@ -1,0 +1,223 @@
+"""The commands as a user meets them: exit codes, one sentence for an error, results apart from the rest."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from publii_site import make_site, post
+
+from penname import __version__, cli
+from penname.blog.sample import sample_site
+from penname.core.workspace import Workspace
+
+STATS_KEYS = {"posts", "words", "average_words", "links", "longest", "largest_post_share"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return make_site(tmp_path / "my-blog", [post(n, text=f"<p>{f'word{n} ' * 50}</p>") for n in range(1, 21)])
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in a folder of its own, so that no workspace is found or left."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    code = stop.value.code
+    return code if isinstance(code, int) else 0
+
+
+def run(*arguments: object, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", "from penname.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, **more)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out == f"penname {__version__}\n"
+
+
+def test_stats_json(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("stats", site, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) >= STATS_KEYS and found["posts"] == 20
+    assert set(found["longest"][0]) == {"date", "title", "words"}
+
+
+def test_stats_table(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("stats", site) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "Posts",
+        "Words",
+        "Average words a post",
+        "Estimated links",
+        "Longest posts",
+        "Is it enough?",
+    ):
+        assert part in out
+
+
+def test_prepare_makes_the_default_workspace(
+    site: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("prepare", site) == 0
+    workspace = Workspace(here / "my-blog.penname")
+    assert len(json.loads(workspace.text.read_text(encoding="utf-8"))) == 20
+    assert workspace.tokenizer.exists() and workspace.log.exists()
+    captured = capsys.readouterr()
+    assert captured.out == f"{workspace.folder}: 20 posts, 1,000 words.\n"
+    assert "Split by hash" in captured.err
+    assert call("prepare", site, "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_log_is_json_lines(site: Path, here: Path) -> None:
+    call("prepare", site, "-w", here / "w")
+    lines = (here / "w" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert kinds[0] == "command" and "note" in kinds and "progress" not in kinds
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("doctor", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] and {"penname", "Python", "torch", "device", "disk", "base model"} <= set(
+        found["findings"]
+    )
+    assert call("doctor") == 0
+    assert "device" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["stats", "nowhere"],
+        ["stats", "."],
+        ["prepare", "nowhere"],
+        ["prepare", "my-blog", "--split", "odd"],
+        ["prepare", "my-blog", "--cap", "3"],
+        ["prepare", "my-blog", "--vocabulary", "9"],
+        ["prepare", "my-blog", "--workspace", "my-blog"],
+        ["prepare", "my-blog", "--workspace", "file.txt"],
+        ["stats", "file.txt"],
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    site: Path, here: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "file.txt").write_text("not a database", encoding="utf-8")
+    assert call(*arguments, "--quiet") == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and captured.err.endswith(".\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["bogus"], ["stats"], ["stats", "a", "b"], ["stats", "a", "--bogus"], []]
+)
+def test_wrong_use_is_exit_code_2_and_says_how(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(*arguments) == 2
+    captured = capsys.readouterr()
+    assert "Usage: penname" in captured.err + captured.out and "Traceback" not in captured.err
+
+
+def test_an_unexpected_error_is_one_sentence(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_(*_: object) -> None:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr("penname.blog.read.read_blog", break_)
+    assert call("stats", site) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "ZeroDivisionError: division by zero" in error and "--debug" in error
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["stats", str(site), "--debug"])
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (MemoryError(), 1)])
+def test_stopping_and_running_out_of_memory(
+    site: Path,
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("penname.blog.read.read_blog", stop)
+    assert call("stats", site) == code
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="skipped: signals work another way on Windows")
+def test_ctrl_c_ends_quietly(site: Path) -> None:
+    code = (
+        "import signal, time, penname.blog.read as read, penname.cli as cli\n"
+        "def wait(*_): print('ready', flush=True); time.sleep(60)\n"
+        f"read.read_blog = wait\ncli.main(['stats', {str(site)!r}])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout and process.stderr and process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"Stopped.\n"
+        assert process.wait() == 130
+
+
+def test_any_character_can_be_printed_on_any_terminal(tmp_path: Path) -> None:
+    title = "Žluťoučký 🐎 使用"
+    site = make_site(tmp_path / "odd", [post(1, title=title, tags=("使用",))])
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    table = run("stats", site, env=environment)
+    assert table.returncode == 0 and b"Traceback" not in table.stderr and b"lu?ou?k" in table.stdout
+    found = json.loads(run("stats", site, "--json", env=environment).stdout.decode("ascii"))
+    assert found["longest"][0]["title"] == title
+
+
+@pytest.mark.skipif(os.name == "nt", reason="skipped: no such pipes on Windows")
+def test_a_closed_pipe_is_no_error(site: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from penname.cli import main; main()", "stats", str(site)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
+
+
+def test_flags_stand_anywhere() -> None:
+    assert cli._flags_first(["stats", "a", "--quiet"]) == ["--quiet", "stats", "a"]
+    assert cli._flags_first(["write", "--", "--debug"]) == ["write", "--", "--debug"]
+
+
+def test_shell_completion_is_offered() -> None:
+    done = run(
+        env=os.environ | {"_PENNAME_COMPLETE": "complete_bash", "COMP_WORDS": "penname st", "COMP_CWORD": "1"}
+    )
+    assert done.stdout.decode().split() == ["stats"]
+
+
+def test_the_demo(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    from penname.use.demo import run_demo
+
+    run_demo(here / "demo", Console(width=100))
+    assert "943" in capsys.readouterr().out
+    assert len(json.loads((here / "demo" / "text.json").read_text(encoding="utf-8"))) == 943
+    assert sample_site().exists()

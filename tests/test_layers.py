@@ -1,0 +1,136 @@
+"""The house: imports go one way, modules and functions stay small, devices are asked in one place."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "penname"
+LAYERS = ("core", "blog", "text", "model", "judge", "use", "web", "cli")
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {
+    "torch",
+    "numpy",
+    "tokenizers",
+    "datasketch",
+    "selectolax",
+    "transformers",
+    "datatrove",
+    "rich",
+    "sklearn",
+}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield node.module or ""
+
+
+@pytest.fixture(params=MODULES, ids=name_of)
+def module(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_imports_go_one_way(module: Path) -> None:
+    layer = layer_of(module)
+    if layer == "__init__":
+        return
+    for name in imported(parsed(module)):
+        parts = name.split(".")
+        if parts[0] == "penname" and len(parts) > 1:
+            assert LAYERS.index(parts[1]) <= LAYERS.index(layer), f"{name_of(module)} imports {name}"
+
+
+def test_modules_and_functions_are_small(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 500
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            assert node.end_lineno - node.lineno <= 80, f"{name_of(module)}: {node.name}"
+
+
+def test_nothing_is_unpickled_and_devices_are_asked_in_one_place(module: Path) -> None:
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Attribute):
+            written = ast.unparse(node)
+            assert written not in ("torch.load", "pickle.load", "pickle.loads"), name_of(module)
+            if name_of(module) not in ("core/device.py", "model/parallel.py"):
+                assert not written.startswith("torch.cuda"), f"{name_of(module)}:{node.lineno}"
+    assert "pickle" not in set(imported(parsed(module)))
+
+
+def test_modules_only_define(module: Path) -> None:
+    """At import a module makes names and nothing else: no loops, no calls for their effect."""
+    for node in parsed(module).body:
+        effect = isinstance(node, ast.For | ast.While | ast.With | ast.Try)
+        effect |= isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)
+        assert not effect, f"{name_of(module)}:{node.lineno} does something at import"
+
+
+def test_module_says_what_it_is_for(module: Path) -> None:
+    assert (ast.get_docstring(parsed(module)) or "").strip(), name_of(module)
+
+
+def test_names_of_modules_say_something() -> None:
+    for path in MODULES:
+        assert not {"utils", "util", "helpers", "misc", "common"} & set(
+            path.relative_to(PACKAGE).with_suffix("").parts
+        )
+
+
+def test_every_folder_is_a_layer() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+    assert folders <= {*LAYERS, "recipes", "data"}
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules that are loaded once `code` has run in a Python of its own."""
+    script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('MODULES', *sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES"))
+    return {name.split(".")[0] for name in line.split()[1:]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        [],
+        ["stats", "--help"],
+        ["prepare", "--help"],
+        ["doctor", "--help"],
+        ["bogus"],
+    ],
+    ids=lambda arguments: " ".join(arguments) or "nothing",
+)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    loaded = modules_after(f"from penname.cli import main; main({arguments!r})")
+    assert "typer" in loaded and not loaded & HEAVY
+
+
+def test_core_stands_alone() -> None:
+    names = ", ".join(f"penname.core.{path.stem}" for path in (PACKAGE / "core").glob("[a-z]*.py"))
+    assert not modules_after(f"import {names}") & (HEAVY | {"typer"})
