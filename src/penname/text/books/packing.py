@@ -104,22 +104,23 @@ def open_packed(path: Path, suffix: str) -> Iterator[Any]:
 
 
 def _index_lines(shards: list[Shard]) -> Iterator[str]:
-    yield _line(INDEX_COLUMNS)
+    yield table_line(INDEX_COLUMNS)
     for shard in shards:
         for r in shard.records:
-            yield _line(
+            yield table_line(
                 (shard.name, r.title, r.author, r.year, r.bytes, r.words, r.source, r.language, r.sha256)
             )
 
 
 def _dropped_lines(records: Sequence[Record]) -> Iterator[str]:
-    yield _line(DROPPED_COLUMNS)
+    yield table_line(DROPPED_COLUMNS)
     for r in records:
         if r.reason:
-            yield _line((r.source, r.title, r.author, r.language, r.words, r.reason))
+            yield table_line((r.source, r.title, r.author, r.language, r.words, r.reason))
 
 
-def _line(fields: tuple[object, ...]) -> str:
+def table_line(fields: tuple[object, ...]) -> str:
+    """One line of a table; tabs and line breaks inside a field become spaces."""
     return "\t".join(" ".join(str(field).split()) for field in fields) + "\n"
 
 

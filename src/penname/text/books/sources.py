@@ -136,8 +136,8 @@ def read_documents(book: BookFiles, largest: int, skip: int = 0) -> Iterator[Doc
         return
     path = book.files[0][1]
     try:
-        with path.open("rb") as raw, _unpacked(raw, path) as file:
-            yield from _split(file, raw, largest, skip)
+        with path.open("rb") as raw, unpacked(raw, path) as file:
+            yield from split_documents(file, raw, largest, skip)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
 
@@ -146,7 +146,7 @@ def _whole(book: BookFiles, largest: int) -> Iterator[Document]:
     formats = []
     for kind, path in book.files:
         try:
-            with path.open("rb") as raw, _unpacked(raw, path) as file:
+            with path.open("rb") as raw, unpacked(raw, path) as file:
                 data = file.read(largest + 1)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise InputError(f"{path} cannot be read: {error}.") from error
@@ -155,7 +155,7 @@ def _whole(book: BookFiles, largest: int) -> Iterator[Document]:
     yield Document(0, tuple(formats), book.size, too_large=not formats)
 
 
-def _split(file: IO[bytes], raw: IO[bytes], largest: int, skip: int) -> Iterator[Document]:
+def split_documents(file: IO[bytes], raw: IO[bytes], largest: int, skip: int) -> Iterator[Document]:
     """Documents between separator lines; never more than one in memory, whatever the file's size."""
     lines: list[bytes] = []
     size, index = 0, 0
@@ -184,7 +184,8 @@ def _split(file: IO[bytes], raw: IO[bytes], largest: int, skip: int) -> Iterator
     yield from close()
 
 
-def _unpacked(raw: IO[bytes], path: Path) -> Any:
+def unpacked(raw: IO[bytes], path: Path) -> Any:
+    """The stream to read from an open file, unpacked as its name says."""
     suffix = path.suffix.lower()
     if suffix == ".bz2":
         return bz2.BZ2File(raw)
