@@ -80,7 +80,7 @@ def test_lines() -> None:
         "bits_per_byte": None,
     }
     assert (
-        progress_text(Event("train", "", data)) == "Step 1 of 2,000, loss 9.000, 1,500 tokens/s, 1m 01s left"
+        progress_text(Event("train", "", data)) == "Step 1 of 2,000, 1m 01s left, loss 9.000, 1,500 tokens/s"
     )
     assert progress_text(Event("progress", "Encoding", {"done": 7, "seconds": 3})) == "Encoding: 7 , 3s"
     assert other_text(Event("command", "penname train")) == ""

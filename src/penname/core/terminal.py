@@ -92,13 +92,14 @@ def other_text(event: Event) -> str:
 
 
 def _train_text(data: dict[str, Any]) -> str:
-    parts = [f"Step {data['step']:,} of {data['total']:,}", f"loss {data['loss']:.3f}"]
+    parts = [f"Step {data['step']:,} of {data['total']:,}"]
+    if data.get("seconds_left") is not None:
+        parts.append(f"{clock(data['seconds_left'])} left")
+    parts.append(f"loss {data['loss']:.3f}")
     if data.get("bits_per_byte") is not None:
         parts.append(f"{data['bits_per_byte']:.3f} bits per byte")
     if data.get("tokens_per_second"):
         parts.append(f"{data['tokens_per_second']:,.0f} tokens/s")
-    if data.get("seconds_left") is not None:
-        parts.append(f"{clock(data['seconds_left'])} left")
     return ", ".join(parts)
 
 
@@ -137,9 +138,11 @@ def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
     """A progress line that moves; a dumb terminal or another encoding gets its plainer form from rich."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    console = Console(file=file, highlight=False, soft_wrap=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24, complete_style="cyan"))
+    console = Console(file=file, highlight=False)
+    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
+    columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
     # Standard output stays as it is: what is printed there is a result, and may go into a file.
     with Progress(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False

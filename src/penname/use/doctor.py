@@ -196,8 +196,7 @@ def print_findings(findings: list[Finding], console: "Console") -> None:
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = "ok " if finding.ok and not finding.advice else "-- " if finding.ok else "NO "
-        console.print(
-            Text(f"{mark} {finding.name:<{width}}  {finding.value}", style="" if finding.ok else "red")
-        )
+        line = Text(f"{mark} {finding.name:<{width}}  {finding.value}", style="" if finding.ok else "red")
+        console.print(line, soft_wrap=True)
         if finding.advice:
             console.print(Text(" " * (width + 6) + finding.advice, style="yellow"), soft_wrap=True)
