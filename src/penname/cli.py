@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
-from penname.core.errors import Interrupted, PennameError
+from penname.core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from penname.blog.read import ReadOptions
@@ -187,6 +187,68 @@ def prepare(
 
 
 @app.command()
+def books(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="Books on this machine: text, HTML, EPUB, or a mirror."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the shards go.")] = Path(
+        "books"
+    ),
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")
+    ] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Language to keep. [default: en]")] = None,
+    subject: Annotated[list[str] | None, typer.Option(help="Keep books with this in their subjects.")] = None,
+    author: Annotated[
+        list[str] | None, typer.Option(help="Keep books by authors with this in their name.")
+    ] = None,
+    from_year: Annotated[
+        int | None, typer.Option(help="Keep authors who were alive from this year on.")
+    ] = None,
+    to_year: Annotated[int | None, typer.Option(help="Keep authors who were alive up to this year.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The most books to take.")] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Gutenberg's pg_catalog.csv.")
+    ] = None,
+    min_words: Annotated[int, typer.Option(help="Shorter documents are dropped.")] = 300,
+    duplicates: Annotated[
+        float, typer.Option(help="Drop what shares this part of its text with another; 0: keep.")
+    ] = 0.5,
+    shard_mb: Annotated[int, typer.Option("--shard-mb", help="Size of a shard, in MB.")] = 100,
+    compression: Annotated[
+        str, typer.Option(metavar="bz2|xz|gz|none", help="How shards are packed.")
+    ] = "bz2",
+    seed: Annotated[int, typer.Option(help="Order of the documents.")] = 0,
+) -> None:
+    """Turn books into clean text for `penname pretrain`."""
+    from penname.text.books.mirror import Mirror
+    from penname.text.books.options import BooksOptions
+    from penname.text.books.shelf import build_shelf
+
+    if (folder is None) == (mirror is None):
+        raise InputError(
+            "Name either a folder of books or a mirror: penname books FOLDER, or penname books --mirror URL."
+        )
+    chosen = BooksOptions(
+        languages=tuple(language or ["en"]),
+        subjects=tuple(subject or []),
+        authors=tuple(author or []),
+        years=(from_year, to_year),
+        limit=limit,
+        catalogue=catalogue,
+        min_words=min_words,
+        duplicates=duplicates,
+        shard_mb=shard_mb,
+        compression=compression,
+        seed=seed,
+    )
+    with _showing():
+        report = build_shelf(folder or Mirror(mirror or ""), out, chosen)
+    print(f"{out}: {report.documents:,} documents, {report.words:,} words in {len(report.shards)} shards.")
+
+
+@app.command()
 def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Say what is here, what is used and why."""
     from penname.use.doctor import examine, print_findings, to_json
@@ -203,61 +265,10 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; whatever goes wrong is one sentence on standard error."""
-    _print_safely()
-    arguments = _flags_first(list(sys.argv[1:] if arguments is None else arguments))
-    shown.debug = "--debug" in arguments
-    try:
-        app(args=arguments, prog_name="penname")
-    except SystemExit as stop:
-        _leave(stop.code if isinstance(stop.code, int) else int(bool(stop.code)))
-    except BrokenPipeError:
-        _leave_quietly(0)
-    except BaseException as error:
-        if shown.debug:
-            raise
-        _leave(_tell(error))
+    from penname.core.exits import run_and_exit
 
-
-def _tell(error: BaseException) -> int:
-    """Print one sentence for the user; return the exit code."""
-    if isinstance(error, PennameError):
-        print(_line(str(error)), file=sys.stderr)
-        return error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        print("Stopped.", file=sys.stderr)
-        return Interrupted.exit_code
-    if isinstance(error, MemoryError):
-        print(
-            "The machine ran out of memory: close other programs and run the same command again.",
-            file=sys.stderr,
-        )
-        return 1
-    name, text = type(error).__name__, _line(str(error))
-    print(
-        f"Something went wrong that penname did not expect ({name}: {text}): run the same command with --debug to "
-        "see where.",
-        file=sys.stderr,
-    )
-    return 1
-
-
-def _leave(code: int) -> None:
-    """Exit; output that can't be written any more (`penname stats SITE | head`) is no error."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_quietly(code)
-    except OSError as error:
-        print(f"The output could not be written ({error.strerror}).", file=sys.stderr)
-        code = code or 1
-    sys.exit(code)
-
-
-def _leave_quietly(code: int) -> None:
-    # Python flushes standard output once more at the very end; let it go nowhere.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    sys.exit(code)
+    words = _flags_first(list(sys.argv[1:] if arguments is None else arguments))
+    run_and_exit(lambda: app(args=words, prog_name="penname"), debug="--debug" in words)
 
 
 def _flags_first(arguments: list[str]) -> list[str]:
@@ -267,22 +278,13 @@ def _flags_first(arguments: list[str]) -> list[str]:
     return flags + [word for word in arguments[:end] if word not in flags] + arguments[end:]
 
 
-def _print_safely() -> None:
-    """A character that the terminal cannot show is printed as `?` and never ends a run."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            # Windows would write a file in the code page of the day.
-            in_file = sys.platform == "win32" and not stream.isatty()
-            reconfigure(errors="replace", encoding="utf-8" if in_file else None)
-
-
 @contextlib.contextmanager
 def _showing() -> Iterator[None]:
     """Show events while the block runs."""
     from penname.core.terminal import Settings, show_events
 
-    with show_events(Settings(quiet=shown.quiet)):
+    # Of several processes that train together the first one speaks.
+    with show_events(Settings(quiet=shown.quiet or os.environ.get("RANK", "0") != "0")):
         yield
 
 
@@ -315,7 +317,3 @@ def _console() -> Any:
 def _print_json(value: Any) -> None:
     plain = not (sys.stdout.encoding or "").lower().startswith("utf")
     print(json.dumps(value, ensure_ascii=plain, indent=2))
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
