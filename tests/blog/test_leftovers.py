@@ -36,6 +36,7 @@ from penname.blog.leftovers import is_lonely, strip_leftovers
         ("write <me@x.org> or <https://x.org/a>", "write me@x.org or https://x.org/a"),
         ("dear <Your Name>", "dear Your Name"),
         ("List<String> x", "List[String] x"),
+        ("<<<script>", "script"),
         ("a <b", "a < b"),
         ("| a | b |\n| --- | :-: |\n| c | d |", "| a | b |\n| c | d |"),
         ("Title\n________\ntext", "Title\ntext"),

@@ -98,6 +98,7 @@ INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 @given(st.text(ODD) | st.text(NEIGHBOURS))
 @example("\r\u200b\n")
 @example("a \u0301")
+@example("\u0300\u094d\u200c")
 @example("\u2190\u0338\ufe0f")
 def test_twice_is_once(text: str) -> None:
     once = normalise(text)

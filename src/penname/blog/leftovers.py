@@ -14,8 +14,9 @@ _PLACEHOLDER_LINK = re.compile(
 )
 _PLACEHOLDER = re.compile(r"#(?:DOMAIN_NAME|INTERNAL_LINK)#[^\s\"'<>()\[\]]*", re.IGNORECASE)
 _SIZE = re.compile(r"(?<!\S)=(?:\d{2,5}(?:px|%)?x(?:\d{2,5}(?:px|%)?)?|x\d{2,5}(?:px|%)?)(?:\)|(?!\S))")
+_MARKDOWN_IMAGE = re.compile(r"!\[[^\[\]\n]{0,400}\]\([^()\n]{0,800}\)")
 _MARKDOWN_LINK = re.compile(
-    r"(!?)\[([^\[\]\n]{0,400})\]\((?:https?://|/|\.\.?/|mailto:)[^()\s]{0,800}(?:\s[^()\n]{0,99})?\)"
+    r"\[([^\[\]\n]{0,400})\]\((?:https?://|/|\.\.?/|mailto:)[^()\s]{0,800}(?:\s[^()\n]{0,99})?\)"
 )
 _FOOTNOTE = re.compile(r"\[\^[^\s\[\]]{1,40}\]:?")
 _TASK_BOX = re.compile(r"^((?:-|\d{1,5}\.) )?\[[ xX]?\] ", re.MULTILINE)
@@ -43,7 +44,7 @@ _BLOCK_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"(?:id|type|content|config)"\s*:.*"p
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s<>/]*)([^<>]*)>")
 _OPENING = re.compile(r"<(?=/?[A-Za-z]|!--|![A-Za-z\[]|\?[A-Za-z])")
 _BROKEN_TAG = re.compile(
-    r"</?(?=(?:script|style|iframe|object|embed|svg|div|span|img|table|tbody|thead|figure|video|audio|form|input"
+    r"<[</]*(?=(?:script|style|iframe|object|embed|svg|div|span|img|table|tbody|thead|figure|video|audio|form|input"
     r"|button|section|article|template|noscript|textarea|html|head|body|meta|link)\b)",
     re.IGNORECASE,
 )
@@ -130,10 +131,11 @@ def _untagged(match: re.Match[str], closed: set[str]) -> str:
         return " "
     if name.lower() in closed or "=" in rest:
         return "" if name.lower() != "p" and name.lower() != "li" else " "
-    before = match.string[match.start() - 1 : match.start()]
+    before = match.string[match.start() - 1 : match.start()] if match.start() else ""
     if before.isalnum() and not closing and not rest:  # List<String>
         return f"[{name}]"
-    return f"{name}{rest}"
+    after = match.string[match.end() : match.end() + 1]
+    return f"{' ' * before.isalnum()}{name}{rest}{' ' * (after.isalnum() or after == '<')}"
 
 
 def _strip_rules(text: str) -> str:
@@ -151,7 +153,7 @@ def _strip_placeholders(text: str) -> str:
 
 
 def _strip_brackets(text: str) -> str:
-    text = _MARKDOWN_LINK.sub(lambda match: "" if match[1] else match[2], text)
+    text = _MARKDOWN_LINK.sub(r"\1", _MARKDOWN_IMAGE.sub("", text))
     text = _SHORTCODE.sub("", _CAPTION.sub("", text))
     return _TASK_BOX.sub(lambda match: match[1] or "", _FOOTNOTE.sub("", text))
 

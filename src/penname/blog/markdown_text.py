@@ -16,6 +16,7 @@ from penname.blog.pieces import Gathered
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.rules_core import StateCore
     from markdown_it.rules_inline import StateInline
 
@@ -41,6 +42,7 @@ def _renderer() -> "MarkdownIt":
     markdown.validateLink = _any_link  # type: ignore[method-assign]
     markdown.normalizeLink = _same_link  # type: ignore[method-assign]
     markdown.core.ruler.at("inline", _inline)
+    markdown.block.ruler.at("reference", _reference)
     markdown.inline.ruler.before("link", "sized_link", _sized_link)
     markdown.inline.ruler.before("link", "footnote_marker", _footnote_marker)
     return markdown
@@ -57,6 +59,14 @@ def _inline(state: "StateCore") -> None:
             else:
                 token.children = []
                 state.md.inline.parse(token.content, state.md, state.env, token.children)
+
+
+def _reference(state: "StateBlock", start: int, end: int, silent: bool) -> bool:
+    """Read `[name]: address`, but leave `[^1]: Ibid.` to be a paragraph: it is a footnote and not an address."""
+    from markdown_it.rules_block import reference
+
+    first = state.bMarks[start] + state.tShift[start]
+    return not state.src.startswith("[^", first) and reference(state, start, end, silent)
 
 
 def _any_link(url: str) -> bool:

@@ -89,13 +89,12 @@ def _respell(text: str, quotes: bool) -> str:
     for table in (_SPELLINGS, _STRAIGHT) if quotes else (_SPELLINGS,):
         for odd, plain in table.items():
             text = text.replace(odd, plain)
-    if _CONTEXTUAL.search(text):
-        text = _drop_strays(text)
-    return unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text)
+    return _drop_strays(text) if _CONTEXTUAL.search(text) else text
 
 
 def _drop_strays(text: str) -> str:
     """Drop joiners and selectors without their neighbours; one gone may strand the next, hence the loop."""
-    while (shorter := _STRAY.sub("", text)) != text:
+    while (shorter := unicodedata.normalize("NFC", _STRAY.sub("", text))) != text:
         text = shorter
     return text
