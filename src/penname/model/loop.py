@@ -127,6 +127,7 @@ class Trainer:
             fused=run.device.fused,
         )
         self.micro_rows = run.micro_rows
+        self.every = 1 if run.device.kind == "cpu" else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         self.average = _copy(model) if run.settings.ema else None
@@ -250,8 +251,7 @@ class Trainer:
     def log(self, loss: Tensor, clock: "_Clock") -> None:
         """Remember the loss; look at it, which waits for the device, only every few steps."""
         self.recent.append((self.state.step, loss))
-        every = 1 if self.device.kind == "cpu" else 10
-        if self.state.step % every == 0:
+        if self.state.step % self.every == 0:
             self.flush(clock)
 
     def flush(self, clock: "_Clock") -> None:
@@ -281,18 +281,21 @@ class Trainer:
 
     def keep_promise(self, clock: "_Clock") -> None:
         """Drop steps when the time would run out; the schedule stretches over what is left."""
-        if self.run.seconds is None or self.state.step < 4:
+        if self.run.seconds is None or self.state.step % self.every:
             return
-        rate = clock.steps_per_second()
-        left = self.run.seconds - clock.seconds()
-        if not rate:
-            return
-        possible = self.state.step + max(1, int(left * rate))
-        if parallel.from_first(lambda: float(possible), self.device) < self.state.total * 0.97:
+        possible = int(parallel.from_first(lambda: self.possible_steps(clock), self.device))
+        if possible < self.state.total * 0.97:
             events.note(
                 f"The machine is slower than planned: {possible} steps instead of {self.state.total}, to end on time."
             )
             self.state.total = possible
+
+    def possible_steps(self, clock: "_Clock") -> float:
+        """How many steps the promised time allows at the present rate."""
+        rate = clock.steps_per_second()
+        if not rate or self.run.seconds is None:
+            return float(self.state.total)
+        return self.state.step + max(1.0, (self.run.seconds - clock.seconds()) * rate)
 
     def halve(self) -> None:
         """Out of memory: half the micro-batch, twice the accumulation, the same step again."""
@@ -344,7 +347,8 @@ class Trainer:
         """Write a checkpoint, on the first process."""
         if self.run.folder is None or not parallel.is_first():
             return
-        self.flush(clock)
+        if parallel.world() == 1:
+            self.flush(clock)
         self.state.seconds = clock.seconds()
         extra = {f"best/{name}": value for name, value in (self.best or {}).items()}
         extra |= {f"average/{name}": value for name, value in (self.average or {}).items()}

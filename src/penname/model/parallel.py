@@ -55,6 +55,12 @@ def joined(device: Device) -> Any:
         dist.destroy_process_group()
 
 
+def wait() -> None:
+    """Wait for the other processes."""
+    if launched():
+        dist.barrier()
+
+
 def wrap(module: nn.Module, device: Device) -> nn.Module:
     """Average gradients over the processes."""
     if not launched():

@@ -1,0 +1,259 @@
+"""A base model from books: tokenizer, token shards, training on one GPU or many, a folder to write and adapt from.
+
+In: files or folders of text (documents separated by lines that hold only `<|endoftext|>`), a recipe. Out: a folder with
+`tokenizer.json`, `shards/`, `checkpoints/` and, at the end, `model/` and `result.json`.
+
+    pretrain([Path("books")], PretrainOptions(out=Path("base"), recipe="base"))
+    torchrun --nproc-per-node 2 -m penname pretrain books --out base
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penname.core import events
+from penname.core.device import Device, pick_device
+from penname.core.errors import InputError
+from penname.core.files import write_json, write_text
+from penname.model import parallel
+from penname.model.gpt import GPT, GPTConfig
+from penname.model.loop import Fitted, Run, train
+from penname.model.recipe import Recipe, load_recipe
+from penname.model.score import token_nats
+from penname.text.batches import Mixture, Stream
+from penname.text.shards import Shard, open_shards, write_shards
+from penname.text.tokenizer import load_tokenizer, read_documents, train_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_TEXT = (".txt", ".txt.bz2", ".txt.gz", ".txt.xz")
+_HELD_OUT = 400
+"""One document in this many is held out, to choose by; the figures that are published use other text."""
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """What `penname pretrain` is asked."""
+
+    out: Path
+    recipe: str = "base"
+    device: str = "auto"
+    tokenizer: Path | None = None
+    """A tokenizer.json to use instead of training one."""
+    minutes: float | None = None
+    passes: float | None = None
+    save_minutes: float = 5.0
+    part_megabytes: int = 512
+    seed: int | None = None
+    compiled: bool | None = None
+    """Whether to compile; None: where it pays."""
+    micro_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A base model and how it came about."""
+
+    model: GPT
+    tokenizer: "Tokenizer"
+    recipe: Recipe
+    fitted: Fitted
+    seconds: float
+
+
+def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
+    """Train a base model; resumes where it was cut off. Raises `InputError` for unusable books or recipes."""
+    recipe = load_recipe(options.recipe)
+    device = pick_device(_own_device(options.device))
+    with parallel.joined(device):
+        if parallel.is_first():
+            tokenizer = _tokenizer(books, recipe, options)
+            write_shards(find_texts(books), tokenizer, options.out / "shards")
+        parallel.wait()
+        tokenizer = load_tokenizer(options.out)
+        shards = open_shards(options.out / "shards")
+        run, model = build_run(shards, tokenizer, recipe, device, options)
+        if parallel.is_first():
+            _say_plan(run, model.config, device)
+        fitted = train(model, run)
+    return Pretrained(model, tokenizer, recipe, fitted, fitted.seconds)
+
+
+def find_texts(books: Sequence[Path]) -> list[Path]:
+    """The text files among `books`, folders searched; two files of one name, or none at all, are an `InputError`."""
+    found: list[Path] = []
+    for book in books:
+        if book.is_dir():
+            found.extend(sorted(path for path in book.rglob("*") if path.name.endswith(_TEXT)))
+        elif book.is_file():
+            found.append(book)
+        else:
+            raise InputError(f"{book} does not exist: give text files, or folders that hold some.")
+    if not found:
+        raise InputError(f"There is no text in {', '.join(map(str, books))}: files should end in {', '.join(_TEXT)}.")
+    names = [path.name.split(".")[0] for path in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"Two files are called {twice[0]}: rename one, since shards are named after their files.")
+    return found
+
+
+def build_run(
+    shards: Sequence[Shard], tokenizer: "Tokenizer", recipe: Recipe, device: Device, options: PretrainOptions
+) -> tuple[Run, GPT]:
+    """The run that a recipe asks for, and the untrained network."""
+    changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
+    context = int(recipe.train.get("context", 1024))
+    streams, held = _streams(shards, recipe, context, changes.get("seed", recipe.train.get("seed", 0)))
+    tokens = sum(stream.tokens_per_pass for stream, _ in streams)
+    passes = options.passes or recipe.passes
+    recipe = Recipe(**{**vars(recipe), "passes": passes, "train": {**recipe.train, **changes}})
+    settings = recipe.settings(tokens)
+    model = GPT(recipe.config(tokenizer.get_vocab_size())).initialise(settings.seed)
+    _say_passes(streams, settings.steps * settings.rows * settings.context)
+    sizes = sum(len(tokenizer.decode(ids.tolist(), skip_special_tokens=False).encode()) for ids in held)
+    compiled = device.compiles and device.kind != "cpu" if options.compiled is None else options.compiled
+    run = Run(
+        settings,
+        Mixture(streams, settings.rows),
+        device,
+        folder=options.out / "checkpoints",
+        validate=lambda network: _validate(network, held, sizes, device),
+        micro_rows=options.micro_rows or (64 if device.kind != "cpu" else 4),
+        save_seconds=options.save_minutes * 60,
+        seconds=options.minutes * 60 if options.minutes else None,
+        compiled=compiled,
+        keep_best=False,
+        bytes_per_token=sum(s.text_bytes for s in shards) / sum(s.ids.size for s in shards),
+        fingerprint=_fingerprint(recipe, shards),
+        quantise=(recipe.bits, recipe.group),
+        part_size=options.part_megabytes * 2**20,
+    )
+    return run, model
+
+
+def _own_device(wanted: str) -> str:
+    if not parallel.launched() or wanted == "cpu":
+        return wanted
+    kind = "cuda" if wanted == "auto" else wanted.partition(":")[0]
+    return f"{kind}:{parallel.local_rank()}"
+
+
+def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) -> "Tokenizer":
+    path = options.out / "tokenizer.json"
+    if options.tokenizer is not None:
+        write_text(path, options.tokenizer.read_text(encoding="utf-8"))
+    if not path.is_file():
+        with events.task("Training the tokenizer"):
+            tokenizer = train_tokenizer(_sampled(books, recipe), recipe.vocab_size)
+        write_text(path, tokenizer.to_str())
+    return load_tokenizer(options.out)
+
+
+def _sampled(books: Sequence[Path], recipe: Recipe, piece: int = 20_000) -> Iterator[str]:
+    """Pieces of text for the tokenizer: every shelf half of what it would be, half an equal share."""
+    texts = find_texts(books)
+    shelves = [recipe.shelf_of(path.name) for path in texts]
+    count = max(1, len({shelf for shelf in shelves if shelf is not None}))
+    generator = np.random.default_rng(0)
+    for path, shelf in zip(texts, shelves, strict=True):
+        if shelf is None:
+            continue
+        size = _text_bytes(path) or 1
+        wanted = recipe.sample_bytes / count / shelves.count(shelf)
+        for text in read_documents(path):
+            for start in range(0, len(text), piece):
+                if generator.random() < wanted / size:
+                    yield text[start : start + piece]
+
+
+def _text_bytes(path: Path) -> int:
+    return sum(len(text.encode("utf-8", errors="replace")) for text in read_documents(path))
+
+
+def _streams(
+    shards: Sequence[Shard], recipe: Recipe, context: int, seed: int
+) -> tuple[list[tuple[Stream, float]], list[npt.NDArray[np.int64]]]:
+    """One stream for each shelf, and the documents that are held out."""
+    parts: dict[int, list[Shard]] = {}
+    for shard in shards:
+        shelf = recipe.shelf_of(shard.name)
+        if shelf is not None:
+            parts.setdefault(shelf, []).append(shard)
+    if not parts:
+        patterns = ", ".join(shelf.pattern for shelf in recipe.shelves)
+        raise InputError(f"No file fits the shelves of the recipe {recipe.name} ({patterns}).")
+    streams, held = [], []
+    for shelf, group in sorted(parts.items()):
+        ids, ends, out = _without_held_out(group)
+        streams.append((Stream(ids, ends, context, seed * 100 + shelf), recipe.shelves[shelf].share))
+        held.extend(out)
+    return streams, held
+
+
+def _without_held_out(
+    shards: Sequence[Shard], most: int = 20_000
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
+    """Training documents joined, and held-out ones (their first `most` tokens), chosen by a hash of their beginning."""
+    kept, lengths, held = [], [], []
+    for shard in shards:
+        start = 0
+        for end in shard.ends.tolist():
+            ids = shard.ids[start:end]
+            start = end
+            mark = hashlib.sha256(ids[:64].astype("<u4").tobytes()).digest()
+            if int.from_bytes(mark[:4], "big") % _HELD_OUT == 0:
+                held.append(ids[: min(most, ids.size - 1)].astype(np.int64))
+            else:
+                kept.append(ids)
+                lengths.append(ids.size)
+    return np.concatenate(kept), np.cumsum(np.array(lengths, np.int64)), held
+
+
+def _validate(model: GPT, held: Sequence[npt.NDArray[np.int64]], sizes: int, device: Device) -> float:
+    if not sizes:
+        return math.nan
+    nats = token_nats(model, held, device, batch_tokens=65_536 if device.kind != "cpu" else 16_384)
+    return sum(float(values.sum(dtype=np.float64)) for values in nats) / math.log(2) / sizes
+
+
+def _fingerprint(recipe: Recipe, shards: Sequence[Shard]) -> str:
+    about = {"recipe": asdict(recipe), "shards": [(shard.name, int(shard.ids.size)) for shard in shards]}
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _say_plan(run: Run, config: GPTConfig, device: Device) -> None:
+    tokens = run.settings.steps * run.settings.rows * run.settings.context
+    events.note(
+        f"{config.parameters() / 1e6:.1f} M parameters on {parallel.world()} x {device.name} in {device.precision} "
+        f"({device.precision_reason}): {run.settings.steps:,} steps, {tokens / 1e6:,.0f} M tokens."
+    )
+
+
+def _say_passes(streams: Sequence[tuple[Stream, float]], tokens: int) -> None:
+    whole = sum(share for _, share in streams)
+    for stream, share in streams:
+        passes = tokens * share / whole / stream.tokens_per_pass
+        events.note(f"A shelf of {stream.tokens_per_pass / 1e6:.1f} M tokens: {passes:.1f} passes.")
+
+
+def save_result(result: Pretrained, folder: Path) -> None:
+    """Write what the run was and gave to `result.json`."""
+    fitted = result.fitted
+    values = {
+        "recipe": asdict(result.recipe),
+        "parameters": result.model.config.parameters(),
+        "steps": fitted.steps,
+        "tokens": fitted.tokens,
+        "seconds": round(fitted.seconds, 1),
+        "held_out_bits_per_byte": fitted.curve[-1][1] if fitted.curve else None,
+    }
+    write_json(folder / "result.json", values)

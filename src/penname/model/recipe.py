@@ -1,0 +1,123 @@
+"""Recipes: the settings of a base model as a TOML file.
+
+    recipe = load_recipe("base")            # shipped with penname
+    recipe = load_recipe("my-recipe.toml")  # or any file
+
+An unknown key is an error with a suggestion, and all errors are told at once.
+"""
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatch
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from penname.core.errors import InputError
+from penname.model.gpt import GPTConfig
+from penname.model.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A part of the training text: files whose names fit a pattern, and their share of the sampled tokens."""
+
+    pattern: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a base model from text."""
+
+    name: str
+    shape: dict[str, Any]
+    train: dict[str, Any]
+    passes: float
+    shelves: tuple[Shelf, ...] = (Shelf("*", 1.0),)
+    vocab_size: int = 16_384
+    sample_bytes: int = 80_000_000
+    bits: int = 8
+    group: int = 64
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def config(self, vocab_size: int) -> GPTConfig:
+        """The network's shape for a tokenizer of `vocab_size` tokens."""
+        return GPTConfig(
+            vocab_size=vocab_size, max_position_embeddings=int(self.train.get("context", 1024)), **self.shape
+        )
+
+    def settings(self, tokens: int) -> TrainSettings:
+        """The training settings for shelves of `tokens` tokens in all."""
+        rows, context = int(self.train.get("rows", 128)), int(self.train.get("context", 1024))
+        steps = max(1, round(self.passes * tokens / (rows * context)))
+        return TrainSettings(**{**self.train, "steps": steps, "rows": rows, "context": context})
+
+    def shelf_of(self, name: str) -> int | None:
+        """The index of the shelf that a file belongs to, or None."""
+        return next((i for i, shelf in enumerate(self.shelves) if fnmatch(name, shelf.pattern)), None)
+
+
+def shipped_recipes() -> list[str]:
+    """The names of the recipes that come with penname."""
+    folder = files("penname.recipes")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Load a shipped recipe by name, or a TOML file by path; raises one `InputError` with all that is wrong."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise InputError(f"There is no recipe at {path}.")
+        text = path.read_text(encoding="utf-8")
+    elif name_or_path in shipped_recipes():
+        text = files("penname.recipes").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
+    else:
+        known = ", ".join(shipped_recipes())
+        raise InputError(f"There is no recipe called {name_or_path!r}: use {known}, or the path of a .toml file.")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"The recipe {name_or_path} is not valid TOML: {error}.") from error
+    return _build(values, name_or_path)
+
+
+def _build(values: dict[str, Any], source: str) -> Recipe:
+    wrong: list[str] = []
+    shape_keys = {f.name for f in fields(GPTConfig)} - {"vocab_size", "max_position_embeddings"}
+    train_keys = {f.name for f in fields(TrainSettings)} - {"steps"} | {"passes"}
+    _check(values, {"name", "shape", "tokenizer", "shelf", "train", "package", "about"}, "", wrong)
+    shape, train = values.get("shape", {}), dict(values.get("train", {}))
+    tokenizer, package = values.get("tokenizer", {}), values.get("package", {})
+    shelves = values.get("shelf", [{"pattern": "*", "share": 1.0}])
+    _check(shape, shape_keys, "shape.", wrong)
+    _check(train, train_keys, "train.", wrong)
+    _check(tokenizer, {"vocab_size", "sample_bytes"}, "tokenizer.", wrong)
+    _check(package, {"bits", "group"}, "package.", wrong)
+    for shelf in shelves:
+        _check(shelf, {"pattern", "share"}, "shelf.", wrong)
+    passes = train.pop("passes", 1.0)
+    if wrong:
+        raise InputError(f"The recipe {source} cannot be used: " + "; ".join(wrong) + ".")
+    recipe = Recipe(
+        name=values.get("name", Path(source).stem),
+        shape=shape,
+        train=train,
+        passes=float(passes),
+        shelves=tuple(Shelf(**shelf) for shelf in shelves),
+        about=values.get("about", {}),
+        **tokenizer,
+        **package,
+    )
+    recipe.settings(1).check()
+    return recipe
+
+
+def _check(values: dict[str, Any], known: set[str], prefix: str, wrong: list[str]) -> None:
+    for key in values:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f" (did you mean {prefix}{close[0]}?)" if close else ""
+            wrong.append(f"unknown setting {prefix}{key}{hint}")
