@@ -50,7 +50,8 @@ def lines() -> Iterator[str]:
 
 
 def _line(name: str, text: str) -> str:
-    return f"{name:<27} {text if len(text) <= LONGEST else text.partition(': ')[0]}"
+    short = text.partition(": ")[0]
+    return f"{name:<27} {short if len(text) > LONGEST and len(short) > 15 else text}"
 
 
 def _doc(path: Path) -> str:
