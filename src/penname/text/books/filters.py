@@ -22,13 +22,23 @@ def language_of(text: str) -> str:
     """The language as two letters, by majority over three samples (py3langid); empty without letters."""
     import py3langid
 
-    samples = [text[start : start + _SAMPLE] for start in (len(text) * part // 10 for part in (2, 5, 8))]
+    samples = [text[start : start + _SAMPLE] for start in _starts(text, _SAMPLE)]
     votes = [py3langid.classify(sample)[0] for sample in samples if any(char.isalpha() for char in sample)]
     return max(votes, key=votes.count) if votes else ""
 
 
+def _starts(text: str, size: int) -> list[int]:
+    """Where to take samples: all of a short text, else three places well inside a long one."""
+    return (
+        [len(text) * part // 10 for part in (2, 5, 8)]
+        if len(text) > 5 * size
+        else [*range(0, len(text), size)]
+    )
+
+
 def junk(text: str) -> str:
-    """Why a text is not prose or verse: few letters, rows of numbers, odd words; empty if it is."""
+    """Why a text is not prose or verse: few letters, rows of numbers, odd words; empty if it is (by samples)."""
+    text = " ".join(text[start : start + 10 * _SAMPLE] for start in _starts(text, 10 * _SAMPLE))
     words = text.split()
     if not words:
         return "empty"

@@ -64,7 +64,7 @@ _PAGE_MARK = re.compile(
     re.IGNORECASE,
 )
 _NOTE_MARK = re.compile(
-    r"[ ]?[\[{](?:\d{1,4}[a-z]?|[A-Z]{1,2}|[a-z]|[*†‡§¶#]{1,3}|(?:foot)?note:? ?\d{1,4}|fn\.? ?\d{1,4})[\]}]"
+    r"[ ]?[\[{](?:\d{1,4}[a-z]?|[A-Z]{1,2}|[a-z]|[*†‡§¶#]{1,3}|(?:foot)?note:? ?\d{1,4}|fn\.? ?\d{1,4})[\]}](?![a-z])"
     r"|(?<=[\w.,;!?'\")])[†‡¹²³⁴⁵⁶⁷⁸⁹⁰]+"
 )
 _TAG = re.compile(
@@ -159,6 +159,7 @@ def _expand_letters(text: str) -> str:
         return text
     for mark, letter in _LIGATURES.items():
         text = text.replace(" " + mark if not letter else mark, letter)
+    text = re.sub(r"\[([A-Za-z])\](?=[a-z])", r"\1", text)
     return _ACCENTED.sub(lambda match: unicodedata.normalize("NFC", match[2] + _ACCENTS[match[1]]), text)
 
 

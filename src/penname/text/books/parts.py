@@ -30,9 +30,10 @@ _INDEX = re.compile(
 )
 _FOOTNOTES = re.compile(r"(?:foot ?notes?|end ?notes?|notes)[.:]*", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W{0,2}[\[({]?(?:\d{1,4}|[A-Z]|[*†‡§]{1,3})[\])}.:]", re.IGNORECASE)
-_BRACKET_NUMBER = re.compile(r"\[(?:\d{1,4}[a-z]?|[A-Z]|[*†‡§]{1,3})\][ ]?\S")
+_BRACKET_NUMBER = re.compile(r"\[(?:\d{1,4}[a-z]?\] ?|[A-Z]\] |[*†‡§]{1,3}\] ?)\S")
 _LEADER = re.compile(
-    r"(?:[.·…_]{2,}|(?: \.){2,}|\s{2,}|,|\bpage)\s*(?:p\. ?)?(?:\d{1,4}|[ivxlc]{1,7})\.?$", re.IGNORECASE
+    r"(?:[.·…_]{2,}|(?: \.){2,}|\s{2,}|(?<!\d),|\bpage)\s*(?:p\. ?)?(?:\d{1,4}|[ivxlc]{1,7})\.?$",
+    re.IGNORECASE,
 )
 _PAGE_TAIL = re.compile(r"[\s.·…_—-]+(?:\d{1,4}|[ivxlc]{1,7})\.?$", re.IGNORECASE)
 _ENTRY_HEAD = re.compile(
@@ -47,15 +48,16 @@ _INDEX_ENTRY = re.compile(
 _PAGE_NUMBER = re.compile(
     r"(?P<sign>[\[({|<—–-]*)[ ]*(?P<word>p(?:g|age)?\.? ?)?(?P<number>\d{1,4}|[ivxlc]{1,7})[ ]*[\])}|>—–-]*"
 )
+_YEAR = r"(?:1[4-9]\d\d|20[0-2]\d|M[DCLXVI]{2,})"
 _NOTICE = re.compile(
-    r"_?(?:copyright(?:ed)?\b.{0,200}|all rights reserved.{0,120}|(?:first )?(?:published|printed|issued|"
-    r"reprinted)[ ,].{0,120}|"
-    r"entered according to (?:the )?act of congress.{0,300}|(?:first|second|third|fourth|fifth) (?:edition|"
-    r"impression|printing).{0,80}|"
-    r"printed (?:in|by|at) .{0,100}|made in (?:the )?(?:u\.|united|great|england).{0,60}|press of .{0,80}|"
-    r"electrotyped .{0,80}|set up and (?:electrotyped|printed).{0,120}|manufactured in .{0,60}|"
-    r"published by arrangement .{0,60})_?",
-    re.IGNORECASE | re.DOTALL,
+    rf"_?(?:(?:First |Re)?(?:[Pp]ublished|PUBLISHED|[Pp]rinted|PRINTED|[Ii]ssued|Reprinted)\b[^.;]{{0,90}}{_YEAR}[.,]?|"
+    rf"(?:Copyright|COPYRIGHT)\b.{{0,200}}|[Aa]ll [Rr]ights [Rr]eserved.{{0,120}}|ALL RIGHTS RESERVED.{{0,120}}|"
+    rf"(?:Entered|ENTERED),? [Aa]ccording to (?:the )?[Aa]ct of Congress.{{0,300}}|"
+    rf"(?:First|Second|Third|Fourth|Fifth|New) (?:[Ee]dition|[Ii]mpression|[Pp]rinting),? .{{0,60}}{_YEAR}.?|"
+    rf"(?:Printed (?:in|by|at)|PRINTED (?:IN|BY|AT)) [^.]{{0,80}}\.?|(?:Made|MADE) (?:in|IN) [^.]{{0,40}}\.?|"
+    rf"(?:Electrotyped|Set up and (?:electrotyped|printed)|Manufactured in|Press of|"
+    rf"Published by arrangement) .{{0,100}})_?",
+    re.DOTALL,
 )
 _THE_END = re.compile(
     r"\W*(?:the end|finis|fin|end of (?:the )?(?:book|vol(?:ume)?\.? ?\w*|story|first volume))\W*",
