@@ -2,13 +2,12 @@
 
 import json
 import re
-import sqlite3
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_sites import posts, text_of
 
 from penname.blog.clean import clean_body, clean_title
 
@@ -211,30 +210,6 @@ def test_titles() -> None:
 
 
 # --- the real sites ---------------------------------------------------------------------------------------------
-
-
-def posts(path: Path) -> Iterator[tuple[int, str, str, bool]]:
-    """Yield id, editor, source and whether it is live, of every row."""
-    query = """
-        SELECT posts.id, posts.text, posts.status, extra.value FROM posts
-        LEFT JOIN posts_additional_data AS extra ON extra.post_id = posts.id AND extra.key = '_core'"""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        for number, source, status, core in connection.execute(query):
-            tokens = set(status.split(","))
-            editor = json.loads(core or "{}").get("editor") or "tinymce"
-            yield (
-                number,
-                editor,
-                source,
-                "published" in tokens and not tokens & {"trashed", "draft", "is-page"},
-            )
-    connection.close()
-
-
-def text_of(shared_data: Path, name: str, number: int, *, code: bool = False) -> str:
-    (path,) = (shared_data / "publii").glob(f"{name}*.sqlite")
-    ((editor, source),) = [(row[1], row[2]) for row in posts(path) if row[0] == number]
-    return clean_body(source, editor, code=code).text
 
 
 def test_every_real_post_is_clean(shared_data: Path) -> None:
