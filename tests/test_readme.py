@@ -32,9 +32,8 @@ def shown_commands() -> list[str]:
     lines = [
         line.removeprefix("$ ").partition("#")[0].strip() for block in blocks for line in block.splitlines()
     ]
-    return [line for line in lines if line.startswith("penname ")] + re.findall(
-        r"`(penname [a-z][^`]*)`", README
-    )
+    named = re.findall(r"`(penname [a-z][^`]*)`", PROSE)
+    return [line for line in lines if line.startswith("penname ")] + named
 
 
 def run(command: str) -> str:
