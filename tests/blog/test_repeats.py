@@ -13,10 +13,6 @@ from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_
 
 FIRST, LAST = "badefigolumaneporisa", "beldorfingulham"
 WORDS = [FIRST[i : i + 2] + LAST[j : j + 3] for i in range(0, 20, 2) for j in range(0, 15, 3)]
-    first + last
-    for first in ["ba", "de", "fi", "go", "lu", "ma", "ne", "po", "ri", "sa"]
-    for last in ["bel", "dor", "fin", "gul", "ham"]
-]
 
 
 def paragraph(seed: int, words: int = 40) -> str:
