@@ -268,6 +268,20 @@ def test_chapter_numbers_stay_where_page_numbers_go() -> None:
     assert not re.search(r"^\d+$", clean_text(cut).text, re.MULTILINE)
 
 
+def test_tables_go_and_block_quotations_are_joined() -> None:
+    rows = (
+        "    Chimes          1844     12",
+        "    Carol           1843      9",
+        "    Bleak House   1852-3   40",
+    )
+    table = "\n".join(rows)
+    quotation = textwrap.indent(textwrap.fill(" ".join(STORY), 56), "    ")
+    text = clean_text(
+        "\n\n".join([*STORY, table, "| a | b |\n| - | - |\n| 1 | 2 |", quotation, STORY[0]])
+    ).text
+    assert text == "\n\n".join([*STORY, " ".join(STORY), STORY[0]])
+
+
 def test_encodings() -> None:
     assert decode("café".encode("utf-16")) == "café"
     assert decode("“café”".encode("cp1252")) == "“café”"

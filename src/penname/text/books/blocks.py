@@ -113,12 +113,14 @@ def line_width(blocks: Iterable[Block]) -> int:
 
 
 def shape(blocks: list[Block], words: Words) -> list[Block]:
-    """Give each block its kind; prose becomes one line. Blocks that have a kind already keep their lines."""
+    """Give each block its kind; prose becomes one line, tables go. Blocks with a kind keep their lines."""
     width = line_width(blocks)
     shaped: list[Block] = []
     for block in blocks:
         if block.kind:
             shaped.append(block)
+        elif _is_table(block.lines):
+            continue
         elif width > _WRAPPED_ABOVE:
             shaped += _unwrapped(block)
         else:
@@ -239,6 +241,16 @@ def is_heading(lines: tuple[str, ...]) -> bool:
         return True
     letters = [char for char in text if char.isalpha()]
     return len(letters) > 2 and sum(char.isupper() for char in letters) > 0.9 * len(letters)
+
+
+def _is_table(lines: tuple[str, ...]) -> bool:
+    """Three lines or more, most of them in columns: parted by bars, or by wide gaps with figures among them."""
+    if len(lines) < 3:
+        return False
+    bars = sum(line.count("|") > 1 for line in lines)
+    gaps = sum(re.search(r"\S {3,}\S", line) is not None for line in lines)
+    figures = sum(re.search(r"\d", line) is not None for line in lines)
+    return bars > 0.6 * len(lines) or (gaps > 0.6 * len(lines) and figures > 0.3 * len(lines))
 
 
 def _is_verse(lines: tuple[str, ...], width: int) -> bool:
