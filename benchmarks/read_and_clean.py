@@ -1,0 +1,221 @@
+"""Reading and cleaning: posts a second, megabytes a second and peak memory, from 1,000 to 100,000 posts.
+
+    python benchmarks/read_and_clean.py [--posts 1000 10000 100000] [--words 500] [--editor NAME]
+
+Writes a real Publii database of synthetic posts (headings, paragraphs, links, a list, a picture, an inline code; by
+default the three editors in turn) to a temporary folder, then reads it with `penname.blog.read.iter_posts` in a fresh
+process for each row of the table. "mask" is what `penname` does by default; "keep" leaves private data as it is.
+Peak is the process's highest resident memory; "over import" is what of it came after the modules were loaded.
+"""
+
+import argparse
+import json
+import random
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+EDITORS = ("tinymce", "blockeditor", "markdown")
+SCHEMA = """
+CREATE TABLE posts (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, title TEXT, authors TEXT, slug TEXT, text TEXT,
+    featured_image_id INTEGER, created_at DATETIME, modified_at DATETIME, status TEXT, template TEXT);
+CREATE TABLE posts_additional_data (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, post_id INTEGER, key TEXT,
+    value TEXT);
+CREATE TABLE posts_images (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, post_id INTEGER, url TEXT, title TEXT);
+CREATE TABLE posts_tags (tag_id INTEGER NOT NULL, post_id INTEGER NOT NULL, PRIMARY KEY (tag_id, post_id));
+CREATE TABLE tags (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, name TEXT, slug TEXT, description TEXT,
+    additional_data TEXT);
+CREATE TABLE authors (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, name TEXT, username TEXT, password TEXT,
+    config TEXT);
+CREATE INDEX additional ON posts_additional_data (post_id);
+"""
+COMMON = (
+    "the of and a to in that it was his with as for had he not at by she which but from they her would there were "
+    "been their one all we could him more when who said will no if out so up into time them than some what its "
+    "about like then two other may my these made after first most over even such man now many before must through "
+    "back years where much your way well down should because each just those people how too little state good "
+    "very make world still own see men work long here get both between life being under never day same another "
+    "know while last morning garden letter window kitchen evening bread rain city train coffee notebook summer "
+    "river mountain"
+)
+WORDS = COMMON.split()
+DAY = 86_400_000
+
+
+def paragraphs(rng: random.Random, words: int) -> Iterator[str]:
+    """Yield plain paragraphs of 30 to 90 words, `words` in all; some words are typeset as editors typeset them."""
+    while words > 0:
+        count = rng.randint(30, 90) if words >= 120 else words
+        chosen = rng.choices(WORDS, k=count)
+        chosen[0] = chosen[0].capitalize()
+        for place in range(9, count, 12):
+            chosen[place] += ","
+        for place in range(14, count - 1, 15):
+            chosen[place] += "."
+            chosen[place + 1] = chosen[place + 1].capitalize()
+        yield " ".join(chosen) + "."
+        words -= count
+
+
+def marked_up(rng: random.Random, text: str, bold: str, link: str) -> str:
+    """Set one word in bold and link another."""
+    words = text.split(" ")
+    first, second = rng.sample(range(len(words)), 2)
+    words[first] = bold.replace("WORD", words[first])
+    words[second] = link.replace("WORD", words[second])
+    return " ".join(words)
+
+
+def tinymce(rng: random.Random, words: int) -> str:
+    parts = []
+    for place, text in enumerate(paragraphs(rng, words - 30)):
+        if place % 3 == 0:
+            parts.append(f"<h2>Part {place}</h2>")
+        text = marked_up(rng, text, "<strong>WORD</strong>", '<a href="#INTERNAL_LINK#/post/3">WORD</a>')
+        parts.append(f'<p class="a">{text.replace(" and ", "&nbsp;and ")}</p>')
+    items = "".join(f"<li>{' '.join(rng.choices(WORDS, k=10))}</li>" for _ in range(3))
+    return "\n".join(
+        [*parts, f"<ul>{items}</ul>", '<p><img src="#DOMAIN_NAME#a.jpg" alt=""></p>', '<hr id="read-more">']
+    )
+
+
+def markdown(rng: random.Random, words: int) -> str:
+    parts = []
+    for place, text in enumerate(paragraphs(rng, words - 30)):
+        if place % 3 == 0:
+            parts.append(f"## Part {place}")
+        parts.append(marked_up(rng, text, "**WORD**", "[WORD](#INTERNAL_LINK#/post/3)"))
+    parts.append("\n".join(f"- {' '.join(rng.choices(WORDS, k=10))}" for _ in range(3)))
+    return "\n\n".join([*parts, "![a](#DOMAIN_NAME#a.jpg =640x480)", "---READMORE---"])
+
+
+def blockeditor(rng: random.Random, words: int) -> str:
+    blocks: list[dict[str, object]] = []
+    for place, text in enumerate(paragraphs(rng, words - 30)):
+        if place % 3 == 0:
+            blocks.append(
+                {"type": "publii-header", "content": f"Part {place}", "config": {"headingLevel": 2}}
+            )
+        text = marked_up(rng, text, "<b>WORD</b>", '<a href="#INTERNAL_LINK#/post/3">WORD</a>')
+        blocks.append({"type": "publii-paragraph", "content": text, "config": {"textAlign": "left"}})
+    items = "".join(f"<li>{' '.join(rng.choices(WORDS, k=10))}</li>" for _ in range(3))
+    blocks.append({"type": "publii-list", "content": items, "config": {"listType": "ul"}})
+    blocks.append(
+        {"type": "publii-image", "content": {"image": "#DOMAIN_NAME#a.jpg", "alt": "", "caption": ""}}
+    )
+    return json.dumps([{"id": place, **block} for place, block in enumerate(blocks)])
+
+
+WRITERS = {"tinymce": tinymce, "blockeditor": blockeditor, "markdown": markdown}
+
+
+def write_site(folder: Path, posts: int, words: int, editors: list[str]) -> Path:
+    """Write `folder/input/db.sqlite` with `posts` live posts, and return the folder."""
+    rng = random.Random(posts)
+    path = folder / "input" / "db.sqlite"
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    connection.executescript(SCHEMA)
+    for number in range(1, posts + 1):
+        editor = editors[number % len(editors)]
+        row = (
+            number,
+            f"Post {number}",
+            f"post-{number}",
+            WRITERS[editor](rng, words),
+            number * DAY // 20,
+            "published",
+        )
+        connection.execute(
+            "INSERT INTO posts (id, title, slug, text, created_at, status) VALUES (?, ?, ?, ?, ?, ?)", row
+        )
+        connection.execute(
+            "INSERT INTO posts_additional_data (post_id, key, value) VALUES (?, '_core', ?)",
+            (number, json.dumps({"editor": editor})),
+        )
+    connection.commit()
+    connection.close()
+    return folder
+
+
+def peak_mib() -> float:
+    """Return the highest resident memory of this process so far, in MiB (Linux counts KiB, macOS bytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def measure(folder: Path, keep_private: bool) -> dict[str, float]:
+    """Read the whole site in this process."""
+    import markdown_it
+    import selectolax.lexbor
+
+    from penname.blog.read import ReadOptions, iter_posts
+
+    assert markdown_it and selectolax.lexbor
+    imported = peak_mib()
+    began, cpu = time.perf_counter(), time.process_time()
+    posts = words = 0
+    for post in iter_posts(folder, ReadOptions(keep_private=keep_private)):
+        posts += 1
+        words += post.words
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {
+        "posts": posts,
+        "words": words,
+        "seconds": seconds,
+        "cpu": cpu,
+        "peak": peak_mib(),
+        "imported": imported,
+    }
+
+
+def in_fresh_process(folder: Path, mode: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--child", str(folder), "--mode", mode]
+    result: dict[str, float] = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--posts", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--words", type=int, default=500)
+    parser.add_argument("--editor", choices=EDITORS, help="one editor only; default: the three in turn")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--mode", choices=["keep", "mask"], default="mask", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(measure(options.child, options.mode == "keep")))
+        return
+    print(
+        f"{'posts':>8} {'database':>9} {'private':>8} {'seconds':>8} {'posts/s':>8} {'MB/s':>6} {'peak':>8} {'over import':>12}"
+    )
+    for posts in options.posts:
+        with tempfile.TemporaryDirectory() as folder:
+            site = write_site(
+                Path(folder) / "site",
+                posts,
+                options.words,
+                [options.editor] if options.editor else [*EDITORS],
+            )
+            size = (site / "input" / "db.sqlite").stat().st_size / 1e6
+            for mode in ("keep", "mask"):
+                row = in_fresh_process(site, mode)
+                print(
+                    f"{int(row['posts']):>8,} {size:>6.1f} MB {mode:>8} {row['seconds']:>8.2f} "
+                    f"{row['posts'] / row['cpu']:>8,.0f} {size / row['cpu']:>6.1f} {row['peak']:>4.0f} MiB "
+                    f"{row['peak'] - row['imported']:>8.1f} MiB",
+                    flush=True,
+                )
+    print("posts/s and MB/s are a second of processor time on one core; seconds are by the clock.")
+
+
+if __name__ == "__main__":
+    main()
