@@ -24,7 +24,7 @@ from penname.text.books.blocks import (
 )
 from penname.text.books.blocks import read_plain as read_plain_blocks
 from penname.text.books.epub import read_epub
-from penname.text.books.licence import Header, cut_licence, is_licence
+from penname.text.books.licence import Header, cut_licence, without_licence
 from penname.text.books.marks import (
     drop_boxes,
     drop_bracketed,
@@ -127,6 +127,8 @@ def roughness(text: str) -> float:
 
 def cleanest(books: list[CleanBook]) -> CleanBook:
     """Of one book's formats, the cleanest within a tenth of the longest; the first on a draw."""
+    if len(books) == 1:
+        return books[0]
     longest = max(book.words for book in books)
     whole = [book for book in books if book.words >= 0.9 * longest]
     chosen = min(whole, key=lambda book: round(roughness(book.text), 2))
@@ -152,7 +154,7 @@ def _finish(blocks: list[Block]) -> str:
     blocks = drop_apparatus(_html_notes(shape(blocks, words)))
     blocks = merge_broken(blocks, words)
     finished = [replace(block, lines=tuple(_inline(block, words))) for block in blocks]
-    kept = tidy_breaks([block for block in finished if any(block.lines) and not is_licence(block.text)])
+    kept = tidy_breaks(without_licence([block for block in finished if any(block.lines)]))
     texts = ("\n".join(line for line in block.lines if line) for block in kept)
     return "\n\n".join(text for text in texts if text and text != SEPARATOR)
 

@@ -127,6 +127,13 @@ def is_licence(text: str) -> bool:
     )
 
 
+def without_licence(blocks: list[Block]) -> list[Block]:
+    """Only the book's blocks; the whole text is looked through first, for most books need no second look."""
+    if not is_licence(" ".join(block.text for block in blocks)):
+        return blocks
+    return [block for block in blocks if not is_licence(block.text)]
+
+
 def cut_licence(blocks: Sequence[Block]) -> tuple[Header, list[Block]]:
     """Split the header off, read it, and drop every licence paragraph, wherever it stands."""
     begin, start_found = _find_start(blocks)
@@ -138,7 +145,7 @@ def cut_licence(blocks: Sequence[Block]) -> tuple[Header, list[Block]]:
         body = body[_reach(body) :]
     if not end_found:
         body = body[: len(body) - _reach(body[::-1])]
-    return header, _drop_credits([block for block in body if not is_licence(block.text)])
+    return header, _drop_credits(without_licence(body))
 
 
 def read_header(lines: Sequence[str]) -> Header:
