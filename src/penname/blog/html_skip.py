@@ -1,6 +1,6 @@
 """Which elements of a post's HTML are not its text: scripts and controls, hidden ones, tables of contents.
 
-    if is_hidden(node.attributes): ...
+    if is_unseen(node.attributes): ...
     if ContentsFinder().is_contents(node, node.tag, node.attributes): ...
 
 All functions look at parsed nodes (selectolax's Lexbor tree), never at markup.
@@ -47,34 +47,35 @@ _EMBEDS = names(
 _CONTENTS_CANDIDATES = frozenset(["ul", "ol", "nav", "p", "dl"])
 _PATIENCE = 200_000
 _MOST_OTHER_WORDS = 12  # the title of a labelled table of contents
+_TELLING = frozenset(["hidden", "aria-hidden", "class", "style"])
 _HIDING = {("display", "none"), ("visibility", "hidden"), ("visibility", "collapse")}
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKER = re.compile(r"[\s\[(]*(?:\d{1,3}|[*†‡§¶#^↩↑⏎⤴←\ufe0e\ufe0f]{1,3}|[a-z])?[\s\])]*")
 
 
-def is_hidden(attributes: dict[str, str | None]) -> bool:
-    """Whether a browser would hide the element: `hidden`, `aria-hidden=true`, `display: none` and the like.
+def is_unseen(attributes: dict[str, str | None]) -> bool:
+    """Whether a browser would hide the element, or it is an embedded tweet or a row of share buttons.
 
-    `aria-hidden` counts as hidden: what carries it is an icon, an anchor sign or the second copy of a
-    formula.
+    Hidden: `hidden`, `aria-hidden=true` (an icon, an anchor sign, the second copy of a formula), `display:
+    none`, `visibility: hidden`; a class alone hides nothing. Embeds are known by their class, as they stand
+    without script.
     """
+    if not attributes or _TELLING.isdisjoint(attributes):
+        return False
     if "hidden" in attributes or attributes.get("aria-hidden") == "true":
         return True
-    style = attributes.get("style")
-    if not style or ("none" not in style.lower() and "hidden" not in style.lower()):
-        return False
-    for declaration in style.lower().split(";"):
+    if (classes := attributes.get("class")) and not _EMBEDS.isdisjoint(classes.lower().split()):
+        return True
+    style = (attributes.get("style") or "").lower()
+    return ("none" in style or "hidden" in style or "collapse" in style) and _is_hiding(style)
+
+
+def _is_hiding(style: str) -> bool:
+    for declaration in style.split(";"):
         name, _, value = declaration.partition(":")
-        name, value = name.strip(), value.replace("!important", "").strip()
-        if (name, value) in _HIDING:
+        if (name.strip(), value.replace("!important", "").strip()) in _HIDING:
             return True
     return False
-
-
-def is_embed(attributes: dict[str, str | None]) -> bool:
-    """Whether the element is an embedded tweet or a row of share buttons, as they stand without their script."""
-    classes = attributes.get("class")
-    return bool(classes) and not _EMBEDS.isdisjoint((classes or "").lower().split())
 
 
 def is_fragment(href: str) -> bool:
@@ -93,6 +94,12 @@ def is_contents_title(text: str) -> bool:
     return text.strip(" :*\n").casefold() in _CONTENTS_TITLES
 
 
+def may_hold_contents(source: str) -> bool:
+    """Whether a post's source has a `#` that could begin a link within the page; most have none."""
+    placeholders = source.count("#INTERNAL_LINK#") + source.count("#DOMAIN_NAME#")
+    return source.count("#") > 2 * placeholders + source.count("&#")
+
+
 class ContentsFinder:
     """Tells tables of contents from other elements; its `patience`, in nodes looked at, bounds the work a post."""
 
@@ -102,8 +109,8 @@ class ContentsFinder:
     def is_contents(self, node: "LexborNode", tag: str, attributes: dict[str, str | None]) -> bool:
         """Whether the element is a table of contents: its links stay on the page, little else stands in it.
 
-        An element that is named so (class or id) may have one link and a title; a bare list, paragraph or `nav`
-        needs two links or more and no other text.
+        An element that is named so (class or id) may have one link and a title; a bare list, paragraph or
+        `nav` needs two links or more and no other text.
         """
         labelled = bool(attributes) and _is_labelled(attributes)
         if not labelled and tag not in _CONTENTS_CANDIDATES:

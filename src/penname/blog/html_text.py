@@ -42,15 +42,15 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     # An explicit <body> keeps a leading <title>, <style> or <frameset> from being read as a page's head.
     body = LexborHTMLParser("<body>" + source.encode("utf-8", "ignore").decode("utf-8")).body
     if body is not None:
-        _Walk(into, code, kind).run(body)
+        _Walk(into, code, kind, html_skip.may_hold_contents(source)).run(body)
 
 
 class _Walk:
     """The state of one walk: the open line of text and the lists it stands in."""
 
-    def __init__(self, into: Gathered, code: bool, kind: str = "text") -> None:
+    def __init__(self, into: Gathered, code: bool, kind: str = "text", contents: bool = False) -> None:
         self.into = into
-        self.contents = html_skip.ContentsFinder()
+        self.contents = html_skip.ContentsFinder() if contents else None
         self.code = code
         self.default_kind = kind
         self.kind = kind
@@ -63,6 +63,7 @@ class _Walk:
     def run(self, top: "LexborNode") -> None:
         """Walk everything below `top` in document order, without recursion."""
         open_: list[tuple[LexborNode, str]] = []
+        line = self.text
         node = top.child
         while True:
             if node is None:
@@ -71,12 +72,12 @@ class _Walk:
                 node, tag = open_.pop()
                 self.leave(tag)
             else:
-                tag = node.tag or ""
+                tag = node.tag or "-unknown"
                 if tag == "-text":
                     text = node.text_content or ""
-                    if self.text or not text.isspace():  # white space between blocks is nothing
-                        self.text.append(text)
-                elif tag[:1] != "-" and self.enter(node, tag):
+                    if line or not text.isspace():  # white space between blocks is nothing
+                        line.append(text)
+                elif tag[0] != "-" and self.enter(node, tag):
                     open_.append((node, tag))
                     node = node.child
                     continue
@@ -91,9 +92,9 @@ class _Walk:
             self.text.append(_BREAK)
             return False
         attributes = node.attributes
-        if attributes and (html_skip.is_hidden(attributes) or html_skip.is_embed(attributes)):
+        if html_skip.is_unseen(attributes):
             return False
-        if self.contents.is_contents(node, tag, attributes):
+        if self.contents and self.contents.is_contents(node, tag, attributes):
             self.flush()
             self.drop_contents_title()
             return False
@@ -246,7 +247,7 @@ class _Walk:
 
     def cell_text(self, cell: "LexborNode") -> str:
         """Return the text of a table's cell on one line; its links and pictures are counted."""
-        if html_skip.is_hidden(cell.attributes):
+        if html_skip.is_unseen(cell.attributes):
             return ""
         inner = Gathered()
         _Walk(inner, code=False).run(cell)

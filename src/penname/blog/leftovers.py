@@ -79,7 +79,7 @@ def strip_leftovers(text: str) -> str:
 
 
 def _strip_once(text: str) -> str:
-    if len(text) > 200 and max(map(len, text.split(" "))) > 200:
+    if len(text) > 200 and has_long_word(text, 200):
         text = _BLOB.sub("", text)
     if "--" in text or "__" in text or "==" in text or "**" in text or "|" in text:
         text = _strip_rules(text)
@@ -98,6 +98,17 @@ def _strip_once(text: str) -> str:
     if "<" in text and _OPENING.search(text):
         text = strip_tags(text)
     return text
+
+
+def has_long_word(text: str, length: int) -> bool:
+    """Whether `length` characters in a row hold no space, found by looking back from every so many characters."""
+    start = 0
+    while start + length <= len(text):
+        space = text.rfind(" ", start, start + length)
+        if space < 0:
+            return True
+        start = space + 1
+    return False
 
 
 def is_lonely(text: str) -> bool:

@@ -32,7 +32,7 @@ _EMAIL = re.compile(
     r"(?!(?:png|jpe?g|gif|svg|webp|css|js)\b)[^\W\d_]{2,24}"
 )
 # name [at] example [dot] org, name(at)example.org, name at example dot com
-_VEIL = re.compile(r"[\[({<]\s?(?:at|arroba|ät|chez|@)\s?[\])}>]| dot ", re.IGNORECASE)
+_VEIL = re.compile(r"[\[({<]\s?(?:at|arroba|ät|chez|@)\s?[\])}>]", re.IGNORECASE)
 _VEILED_EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}\s?[\[({<]\s?(?:at|arroba|ät|chez|@)\s?[\])}>]\s?[\w-]{1,63}"
     r"(?:\s?(?:\.|[\[({<]\s?(?:dot|punto|punkt|point|ponto|\.)\s?[\])}>])\s?[\w-]{2,63}){1,4}"
@@ -88,7 +88,7 @@ def _candidates(text: str) -> Iterator[tuple[str, int, int]]:
         for match in _EMAIL.finditer(text):
             if not match[0].startswith("git@"):
                 yield "e-mail", match.start(), match.end()
-    if _VEIL.search(text):
+    if " dot " in text or (any(sign in text for sign in "[({<") and _VEIL.search(text)):
         for match in _VEILED_EMAIL.finditer(text):
             yield "e-mail", match.start(), match.end()
     runs = digit_runs(text)

@@ -13,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from penname.blog.leftovers import has_long_word
+
 _LONG = 16  # characters; no token is shorter
 _LONG_WORD = re.compile(rf"(?<!\S)\S{{{_LONG},}}")
 # Tokens with a prefix that their issuers chose so that they can be found.
@@ -42,6 +44,16 @@ _SECRET_WORDS = (
     "api key", "api_key", "api-key", "apikey", "access token", "access_token", "auth token", "auth_token",
     "secret", "secret key", "secret_key", "secret access key", "secret_access_key", "bearer",
 )  # fmt: skip
+_SECRET_PARTS = (
+    "pass",
+    "pwd",
+    "contrase",
+    "senha",
+    "key",
+    "token",
+    "secret",
+    "bearer",
+)  # one in each of them
 _SECRET = re.compile(
     r"(?:(?:\ is|\s?[:=])\s{0,3}|(?<=[Bb]earer)\s{1,3})[\"'`]?"
     r"(?P<value>(?=[^\s\"'`<>]{0,200}\d)(?=[^\s\"'`<>]{0,200}[A-Za-z])[^\s\"'`<>]{8,200})"
@@ -141,8 +153,7 @@ def find_keys(text: str) -> Iterator[tuple[int, int]]:
     """Yield `(start, end)` of each key, token or password in `text`; they may overlap."""
     if _PEM_START in text:
         yield from _find_pem(text)
-    longest = max(map(len, text.split()), default=0)
-    for word in _LONG_WORD.finditer(text) if longest >= _LONG else ():
+    for word in _LONG_WORD.finditer(text) if has_long_word(text, _LONG) else ():
         yield from _find_in_word(text, word.start(), word.end())
     yield from _find_secrets(text)
 
@@ -150,9 +161,9 @@ def find_keys(text: str) -> Iterator[tuple[int, int]]:
 def find_accounts(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
     """Yield `("iban" or "card", start, end)` of each account or card number whose checksum is right.
 
-    `runs` are the runs of digits in `text` (`private_phones.digit_runs`).
+    `runs` are the runs of digits in `text` (`private_phones.digit_runs`); every account number has one.
     """
-    for match in _IBAN_START.finditer(text):
+    for match in _IBAN_START.finditer(text) if runs else ():
         if not text[match.start() - 1 : match.start()].isalnum() and (
             end := _end_of_iban(text, match.start())
         ):
@@ -191,6 +202,8 @@ def _find_pem(text: str) -> Iterator[tuple[int, int]]:
 def _find_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands after "password:" and its like."""
     lower = text.lower()
+    if not any(part in lower for part in _SECRET_PARTS):
+        return
     if len(lower) != len(text):  # a few capitals grow when lowered: then positions would not fit
         lower = text
     for word in _SECRET_WORDS:
