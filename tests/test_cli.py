@@ -200,6 +200,50 @@ def test_a_closed_pipe_is_no_error(site: Path) -> None:
     assert b"Traceback" not in done.stderr and b"BrokenPipe" not in done.stderr
 
 
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    from tiny_models import random_model, tiny_tokenizer
+
+    from penname.model.folder import save_model
+
+    save_model(tmp_path / "model", random_model(), tiny_tokenizer(), card="# Tiny\n", generation={})
+    return tmp_path / "model"
+
+
+def test_score(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "a.txt").write_text("One document.\n<|endoftext|>\nAnother one.\n", encoding="utf-8")
+    (here / "b.txt").write_text("Žluťoučký kůň", encoding="utf-8")
+    assert call("score", "a.txt", "b.txt", "--model", model, "--device", "cpu", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"bits_per_byte", "bytes", "tokens", "files"}
+    assert [item["path"] for item in found["files"]] == ["a.txt", "b.txt"]
+    assert (
+        found["bytes"] == 25 + len("Žluťoučký kůň".encode()) == sum(item["bytes"] for item in found["files"])
+    )
+    assert call("score", "b.txt", "-m", model, "--device", "cpu") == 0
+    assert "bits per byte" in capsys.readouterr().out
+
+
+def test_export(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("export", "hf", "--out", "copy", "--model", model) == 0
+    assert capsys.readouterr().out == "copy\n" and (here / "copy" / "model.safetensors").exists()
+    assert call("score", "nothing.txt", "--model", "copy") == 2
+    assert call("export", "zip", "--out", "x", "--model", model) == 2
+    assert call("export", "hf", "--out", "copy/config.json", "--model", model) == 2
+
+
+def test_pretrain_refuses_what_it_cannot_use(here: Path) -> None:
+    assert call("pretrain", "nowhere", "--device", "cpu") == 2
+    (here / "text.txt").write_text("Text.", encoding="utf-8")
+    assert call("pretrain", "text.txt", "--recipe", "bogus", "--device", "cpu") == 2
+
+
+def test_books_wants_one_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("books") == 2
+    assert call("books", "folder", "--mirror", "https://example.org") == 2
+    assert capsys.readouterr().err.count("Name either a folder of books") == 2
+
+
 def test_flags_stand_anywhere() -> None:
     assert cli._flags_first(["stats", "a", "--quiet"]) == ["--quiet", "stats", "a"]
     assert cli._flags_first(["write", "--", "--debug"]) == ["write", "--", "--debug"]

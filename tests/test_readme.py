@@ -58,9 +58,14 @@ def test_the_readme_shows_what_is_printed(
     for command, shown in session:
         if shlex.split(command)[1] not in CHEAP:
             continue
-        printed = [line.strip() for line in run(command).splitlines()]
+        printed = {plain(line) for line in run(command).splitlines()}
         for line in shown:
-            assert line.strip() in (*printed, "...", ""), f"{command} does not print {line!r}"
+            assert plain(line) in {*printed, "...", ""}, f"{command} does not print {line!r}"
+
+
+def plain(line: str) -> str:
+    """A line without its figures: cleaning may change by a word without the page being wrong."""
+    return " ".join(re.sub(r"\d[\d,.]*|█+", "0", line).split())
 
 
 def test_every_command_and_option_on_the_page_exists() -> None:

@@ -67,6 +67,14 @@ PrivateOption = Annotated[
 BoilerplateOption = Annotated[
     bool, typer.Option("--keep-boilerplate", help="Keep paragraphs that stand word for word in many posts.")
 ]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's, else the base]"
+    ),
+]
+DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="The device to use.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 SplitOption = Annotated[
     str,
     typer.Option(
@@ -249,6 +257,87 @@ def books(
 
 
 @app.command()
+def pretrain(
+    books: Annotated[list[Path], typer.Argument(metavar="BOOKS...", help="Text files, or folders of them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where everything goes.")] = Path(
+        "base"
+    ),
+    recipe: Annotated[str, typer.Option(help="A recipe of penname's, or a TOML file.")] = "base",
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A tokenizer.json. [default: trained on the books]")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop in time, the learning rate at zero.")] = None,
+    passes: Annotated[
+        float | None, typer.Option(help="Times the text is read. [default: the recipe's]")
+    ] = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = None,
+) -> None:
+    """Train a base model on books, on one GPU or many."""
+    from penname.model.package import package_base
+    from penname.model.parallel import is_first
+    from penname.model.pretrain import PretrainOptions, save_result
+    from penname.model.pretrain import pretrain as train_base
+
+    chosen = PretrainOptions(out, recipe, device, tokenizer, minutes, passes, seed=seed)
+    with _showing():
+        result = train_base(books, chosen)
+        if is_first():
+            save_result(result, out)
+            package_base(out, books, result)
+            print(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.seconds / 60:.0f} minutes.")
+
+
+@app.command()
+def score(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.")
+    ],
+    model: ModelOption = None,
+    workspace: WorkspaceOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how well a model predicts text, in bits per byte."""
+    from penname.core.device import pick_device
+    from penname.model.base import load_base
+    from penname.use.score import score_files
+
+    with _showing():
+        found = score_files(files, load_base(_model(model, workspace)), pick_device(device), show=True)
+    if as_json:
+        _print_json(found)
+        return
+    rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
+    for row in rows:
+        print(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
+
+
+@app.command()
+def export(
+    form: Annotated[
+        str, typer.Argument(metavar="hf|gguf", help="A Hugging Face folder, or a file for llama.cpp.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="The folder or file to write.")],
+    kind: Annotated[
+        str, typer.Option("--type", metavar="q8_0|f16|f32", help="Weights of a GGUF file.")
+    ] = "q8_0",
+    model: ModelOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a model as files that other programs run."""
+    from penname.model.base import load_base
+    from penname.use.export import export_gguf, export_hf
+
+    if form not in ("hf", "gguf"):
+        raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
+    with _showing():
+        loaded = load_base(_model(model, workspace))
+        written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
+    print(written)
+
+
+@app.command()
 def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Say what is here, what is used and why."""
     from penname.use.doctor import examine, print_findings, to_json
@@ -304,6 +393,13 @@ def _reading(
     from penname.blog.read import ReadOptions
 
     return ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
+
+
+def _model(model: Path | None, workspace: Path | None) -> Path | None:
+    """The model folder that is meant: named, or in the workspace, or none, which is the base."""
+    from penname.core.workspace import model_in
+
+    return model or model_in(workspace)
 
 
 def _console() -> Any:

@@ -15,6 +15,7 @@ from penname.core.workspace import (
     content_hash,
     default_folder,
     find_workspace,
+    model_in,
     open_workspace,
     run_step,
     versions,
@@ -168,3 +169,14 @@ def test_two_runs_do_not_mix(tmp_path: Path) -> None:
 def test_hashes_and_versions() -> None:
     assert content_hash({"a": 1, "b": [2]}) == content_hash({"b": [2], "a": 1}) != content_hash({"a": 1})
     assert {"python", "penname", "torch"} <= set(versions())
+
+
+def test_the_model_that_is_meant(tmp_path: Path) -> None:
+    assert model_in(where=tmp_path) is None
+    workspace = open_workspace(tmp_path / "one.penname", "one")
+    assert model_in(where=tmp_path) is None
+    with pytest.raises(InputError, match="holds no model yet"):
+        model_in(workspace.folder)
+    workspace.model.mkdir()
+    (workspace.model / "config.json").write_text("{}")
+    assert model_in(where=tmp_path) == model_in(workspace.folder) == workspace.model

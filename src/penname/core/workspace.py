@@ -155,6 +155,24 @@ def find_workspace(wanted: Path | None = None, where: Path | None = None) -> Wor
     return Workspace(found[0])
 
 
+def model_in(wanted: Path | None = None, where: Path | None = None) -> Path | None:
+    """The model folder of the workspace that `find_workspace` finds, or None where no workspace is meant.
+
+    Raises `InputError` when the workspace is named and holds no model, or when there are several.
+    """
+    here = where or Path.cwd()
+    if wanted is None and not (here / _ABOUT).is_file() and not any(here.glob(f"*{SUFFIX}/{_ABOUT}")):
+        return None
+    workspace = find_workspace(wanted, where)
+    if (workspace.model / "config.json").is_file():
+        return workspace.model
+    if wanted is None:
+        return None
+    raise InputError(
+        f"{workspace.folder} holds no model yet: run `penname train SITE --workspace {wanted}` first."
+    )
+
+
 def run_step(
     workspace: Workspace,
     step: Step,

@@ -146,10 +146,11 @@ def _sample() -> Finding:
 
 
 def _base() -> Finding:
-    folder = Path(__file__).resolve().parents[1] / "data" / "base"
-    weights = folder / "model.safetensors"
-    if weights.is_file():
-        return Finding("base model", f"{folder} ({weights.stat().st_size / 2**20:.0f} MiB)")
+    from penname.model.base import base_folder, base_is_shipped
+
+    if base_is_shipped():
+        size = sum(path.stat().st_size for path in base_folder().iterdir() if path.is_file())
+        return Finding("base model", f"{base_folder()} ({size / 2**20:.0f} MiB)")
     return Finding(
         "base model",
         "none ships with this installation",
