@@ -18,6 +18,18 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
+class RopeScaling:
+    """Stretched rotary positions, as some Llamas have them; the field names are those of `config.json`."""
+
+    rope_type: str
+    """`linear` (Chen et al. 2023: all frequencies slower) or `llama3` (Llama 3.1: only the slow ones)."""
+    factor: float
+    low_freq_factor: float = 1.0
+    high_freq_factor: float = 4.0
+    original_max_position_embeddings: int = 8192
+
+
+@dataclass(frozen=True)
 class GPTConfig:
     """The shape of the network; the field names are those of `config.json`."""
 
@@ -33,6 +45,7 @@ class GPTConfig:
     rms_norm_eps: float = 1e-6
     tie_word_embeddings: bool = True
     qk_norm: bool = True
+    rope_scaling: RopeScaling | None = None
 
     def parameters(self) -> int:
         """Number of weights, tied ones counted once."""
@@ -175,13 +188,17 @@ class GPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
+        self.cos: Tensor
+        self.sin: Tensor
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
         self.dropout = 0.0
         self.checkpointing = False
-        self._rotary: tuple[Tensor, Tensor] | None = None
+        cos, sin = rotary_tables(config, config.max_position_embeddings)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
 
     @torch.no_grad()
     def initialise(self, seed: int) -> "GPT":
@@ -228,21 +245,31 @@ class GPT(nn.Module):
     def rotary(self, start: int, tokens: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and sines for the positions `start` to `start + tokens`, each (tokens, head_dim)."""
         end = start + tokens
-        have = self._rotary
-        if have is None or have[0].size(0) < end or have[0].device != like.device or have[0].dtype != like.dtype:
-            room = max(end, self.config.max_position_embeddings)
-            self._rotary = have = rotary_tables(self.config, room, like.device, like.dtype)
-        return have[0][start:end], have[1][start:end]
+        if end > self.cos.size(0):
+            cos, sin = rotary_tables(self.config, end)
+            self.cos, self.sin = cos.to(self.cos.device), sin.to(self.cos.device)
+        return self.cos[start:end].to(like.dtype), self.sin[start:end].to(like.dtype)
 
 
-def rotary_tables(
-    config: GPTConfig, room: int, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
+def rotary_tables(config: GPTConfig, room: int) -> tuple[Tensor, Tensor]:
     """Cosine and sine tables (room, head_dim), computed in float32 as `transformers` does."""
-    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
-    angles = torch.outer(torch.arange(room, dtype=torch.float32, device=device), config.rope_theta**-steps)
+    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    frequencies = config.rope_theta**-steps
+    if config.rope_scaling is not None:
+        frequencies = frequencies * _slowed(frequencies, config.rope_scaling)
+    angles = torch.outer(torch.arange(room, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    return angles.cos(), angles.sin()
+
+
+def _slowed(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
+    """What each rotary frequency is multiplied by: 1 / factor for the slow ones, 1 for the fast ones."""
+    if scaling.rope_type == "linear":
+        return torch.full_like(frequencies, 1 / scaling.factor)
+    turns = scaling.original_max_position_embeddings * frequencies / (2 * math.pi)
+    low, high = scaling.low_freq_factor, scaling.high_freq_factor
+    kept = ((turns - low) / (high - low)).clamp(0, 1)
+    return kept + (1 - kept) / scaling.factor
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
