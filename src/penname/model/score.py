@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Floats = npt.NDArray[np.float32]
-_ROWS = 2048
-"""Tokens whose logits are held at once."""
+_LONGEST = 4096
+"""Tokens of context at most, unless said otherwise: a base may allow 100,000, which no CPU gets through."""
 
 
 @dataclass(frozen=True)
@@ -80,31 +80,48 @@ def token_nats(
     end: int = 0,
     context: int | None = None,
     stride: int | None = None,
-    batch_tokens: int = 16_384,
+    batch_tokens: int | None = None,
     show: bool = False,
 ) -> list[Floats]:
     """-ln p of every token of every sequence, each after an end-of-text token.
 
-    Windows hold `context` tokens and advance by `stride` (half the context unless said otherwise).
+    Windows hold `context` tokens (the network's own context, at most 4,096, unless said otherwise) and advance by
+    `stride` (half the context unless said otherwise). Logits are computed only for the tokens that a window scores.
     """
-    context = context or model.config.max_position_embeddings
-    stride = stride or max(1, context // 2)
+    context = context or min(_LONGEST, model.config.max_position_embeddings)
+    stride = min(context, stride or max(1, context // 2))
+    # On a CPU, a few windows at a time: what they leave behind still fits the caches.
+    batch_tokens = batch_tokens or (2_048 if device.kind == "cpu" else 32_768)
     results: list[Floats] = [np.zeros(len(sequence), np.float32) for sequence in sequences]
     windows = sorted(_windows([len(s) for s in sequences], context, stride), key=lambda w: w[2] - w[1])
     model.eval()
-    with torch.inference_mode(), device.autocast(), _progress(show, len(windows)) as advance:
+    with torch.inference_mode(), device.autocast(), _progress(show, sum(map(len, sequences))) as advance:
         for group in _groups(windows, batch_tokens):
-            longest = max(stop - start for _, start, stop, _ in group)
-            ids = np.full((len(group), longest + 1), end, np.int64)
-            for row, (number, start, stop, _) in enumerate(group):
-                sequence = sequences[number]
-                ids[row, 0] = end if start == 0 else sequence[start - 1]
-                ids[row, 1 : 1 + stop - start] = sequence[start:stop]
-            nats = _nats(model, torch.from_numpy(ids).to(device.torch))
-            for row, (number, start, stop, scored) in enumerate(group):
-                results[number][scored:stop] = nats[row, scored - start : stop - start]
-            advance(len(group))
+            ids, places = _rows(sequences, group, end)
+            nats = _nats(
+                model, torch.from_numpy(ids).to(device.torch), torch.from_numpy(places).to(device.torch)
+            )
+            done = 0
+            for number, _, stop, scored in group:
+                results[number][scored:stop] = nats[done : done + stop - scored]
+                done += stop - scored
+            advance(done)
     return results
+
+
+def _rows(
+    sequences: Sequence[npt.NDArray[Any]], group: Sequence[tuple[int, int, int, int]], end: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Ids (rows, longest + 1) of the windows, and the flat places in (rows, longest) of the tokens they score."""
+    longest = max(stop - start for _, start, stop, _ in group)
+    ids = np.full((len(group), longest + 1), end, np.int64)
+    places = []
+    for row, (number, start, stop, scored) in enumerate(group):
+        sequence = sequences[number]
+        ids[row, 0] = end if start == 0 else sequence[start - 1]
+        ids[row, 1 : 1 + stop - start] = sequence[start:stop]
+        places.append(row * longest + np.arange(scored - start, stop - start))
+    return ids, np.concatenate(places)
 
 
 def _windows(lengths: Sequence[int], context: int, stride: int) -> list[tuple[int, int, int, int]]:
@@ -131,19 +148,25 @@ def _groups(
     return groups
 
 
-def _nats(model: GPT, ids: torch.Tensor) -> Floats:
-    """ids (rows, n + 1) -> -ln p of the last n, (rows, n)."""
+def _nats(model: GPT, ids: torch.Tensor, places: torch.Tensor) -> Floats:
+    """ids (rows, n + 1) -> -ln p of the tokens at the flat `places` of their last n."""
     hidden = model.hidden(ids[:, :-1])
-    flat, targets = hidden.reshape(-1, hidden.size(-1)), ids[:, 1:].reshape(-1)
+    flat, targets = hidden.flatten(0, 1)[places], ids[:, 1:].flatten()[places]
+    # Logits in slices of about 16 MB on a CPU, 256 MB elsewhere.
+    rows = max(1, (2**22 if ids.device.type == "cpu" else 2**26) // model.config.vocab_size)
     parts = [
-        F.cross_entropy(model.lm_head(flat[i : i + _ROWS]).float(), targets[i : i + _ROWS], reduction="none")
-        for i in range(0, flat.size(0), _ROWS)
+        F.cross_entropy(model.lm_head(flat[i : i + rows]).float(), targets[i : i + rows], reduction="none")
+        for i in range(0, flat.size(0), rows)
     ]
-    values: Floats = torch.cat(parts).view(ids.size(0), -1).float().cpu().numpy()
+    values: Floats = torch.cat(parts).float().cpu().numpy()
     return values
 
 
 def _progress(show: bool, count: int) -> Any:
     import contextlib
 
-    return events.task("Scoring", total=count) if show else contextlib.nullcontext(lambda _count: None)
+    return (
+        events.task("Scoring", total=count, unit="tokens")
+        if show
+        else contextlib.nullcontext(lambda _count: None)
+    )

@@ -1,0 +1,149 @@
+"""The base that comes with the package: a network that knows English, its tokenizer, its card, and text to replay.
+
+In: the folder `data/base` of the package, or any model folder. Out: a `LoadedModel`, replay texts.
+
+    loaded = load_base(None)                    # the shipped one
+    loaded = load_base(Path("my/qwen3"))        # any Llama- or Qwen3-style folder
+    sizes = write_base(out, model, tokenizer, bits=5, replay_texts=texts, card="# The base")
+
+The files: `weights.safetensors` (packed by `quantise`, never unpickled), `tokenizer.json`, `card.md` and
+`replay.txt.bz2` (UTF-8 documents between lines of `<|endoftext|>`: on English prose bzip2 is as small as xz, and both
+come with Python).
+"""
+
+import bz2
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penname.core.device import Device
+from penname.core.errors import InputError, PennameError
+from penname.core.folders import replacing_folder
+from penname.model.folder import LoadedModel, load_model
+from penname.model.gpt import GPT, GPTConfig
+from penname.model.hf_weights import build, named_weights
+from penname.model.quantise import read_packed, write_packed
+from penname.text.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+WEIGHTS = "weights.safetensors"
+TOKENIZER = "tokenizer.json"
+CARD = "card.md"
+REPLAY = "replay.txt.bz2"
+GENERAL = "general.txt.bz2"
+LARGEST = 34 * 2**20
+"""Bytes that the four files may have together."""
+_GENERATION = {"temperature": 0.8, "min_p": 0.05}
+"""What to write with unless told otherwise; goes along when the base is exported."""
+
+
+@cache
+def base_folder() -> Path:
+    """Where the shipped base lies, or would lie."""
+    from importlib.resources import files
+
+    return Path(str(files("penname"))) / "data" / "base"
+
+
+def base_is_shipped(folder: Path | None = None) -> bool:
+    """Whether this installation holds its base."""
+    folder = folder or base_folder()
+    return (folder / WEIGHTS).is_file() and (folder / TOKENIZER).is_file()
+
+
+def load_base(path: Path | None = None, device: Device | None = None) -> LoadedModel:
+    """The shipped base, or the one in the model folder `path`; `device` moves the network there.
+
+    Raises `PennameError` when the package carries none, `InputError` when the folder cannot be read.
+    """
+    if path is not None:
+        return load_packed(path, device) if base_is_shipped(path) else load_model(path, device)
+    _check_shipped(WEIGHTS)
+    return load_packed(base_folder(), device)
+
+
+def load_packed(folder: Path, device: Device | None = None) -> LoadedModel:
+    """Read a folder that `write_base` wrote."""
+    path = folder / WEIGHTS
+    weights, about = read_packed(path)
+    try:
+        model = build(GPTConfig(**about["config"]), weights).eval()
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is not a base that this version can read ({error}): install penname again."
+        ) from error
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.get_vocab_size() > model.config.vocab_size:
+        raise InputError(f"{folder} has a tokenizer that is not of its weights: install penname again.")
+    if device is not None:
+        model.to(device.torch)
+    card = folder / CARD
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    return LoadedModel(model, tokenizer, end_id(tokenizer), model.config, folder, text, dict(_GENERATION))
+
+
+def replay_texts(folder: Path | None = None) -> Iterator[str]:
+    """The texts that adaptation replays, so that a blog does not drive out the base's English.
+
+    Raises `PennameError` when the package carries none.
+    """
+    if folder is None:
+        _check_shipped(REPLAY)
+        folder = base_folder()
+    return read_documents(folder / REPLAY)
+
+
+def general_texts(folder: Path | None = None) -> list[str]:
+    """A small held-out sample of the base's own kinds of text, to measure forgetting on; empty where there is none."""
+    path = (folder or base_folder()) / GENERAL
+    return list(read_documents(path)) if path.is_file() else []
+
+
+def write_base(
+    out: Path,
+    model: GPT,
+    tokenizer: "Tokenizer",
+    bits: int,
+    replay_texts: Iterable[str],
+    card: str,
+    *,
+    group: int = 64,
+    about: dict[str, Any] | None = None,
+) -> dict[str, int]:
+    """Write the folder that the package ships, in place of what was there; return the bytes of each file.
+
+    `about` is noted with the weights. Raises `PennameError` when the files have more than `LARGEST` bytes together; the
+    folder that was there stays.
+    """
+    noted = {**(about or {}), "config": asdict(model.config), "bits": bits, "group": group}
+    with replacing_folder(out) as new:
+        write_packed(new / WEIGHTS, named_weights(model), bits=bits, group=group, metadata=noted)
+        (new / TOKENIZER).write_text(tokenizer.to_str(pretty=False), encoding="utf-8", newline="\n")
+        (new / CARD).write_text(card, encoding="utf-8", newline="\n")
+        with bz2.open(new / REPLAY, "wt", encoding="utf-8", errors="replace", newline="\n") as file:
+            for text in replay_texts:
+                file.write(f"{text.strip()}\n{END_OF_TEXT}\n")
+        sizes = {name: (new / name).stat().st_size for name in (WEIGHTS, TOKENIZER, CARD, REPLAY)}
+        if sum(sizes.values()) > LARGEST:
+            raise PennameError(
+                f"The base would have {_mebibytes(sum(sizes.values()))}, more than {_mebibytes(LARGEST)}: "
+                + ", ".join(f"{name} {_mebibytes(size)}" for name, size in sizes.items())
+                + ". Use fewer bits, a smaller network or less replay text."
+            )
+    return sizes
+
+
+def _check_shipped(name: str) -> None:
+    if not (base_folder() / name).is_file():
+        raise PennameError(
+            "This installation of penname holds no base model: install a release that does, "
+            "or give a model folder with --base PATH."
+        )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.2f} MiB"

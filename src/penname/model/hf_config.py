@@ -1,0 +1,195 @@
+"""`config.json` of a Hugging Face model folder, read and written.
+
+In: what the file holds. Out: a `GPTConfig`, or an `InputError` that says why this network cannot be read.
+
+    config = read_config(json.loads(text), path)
+    fields = config_fields(config, end=0, dtype="float32")
+
+The fields and their defaults are those of `transformers`' `LlamaConfig` and `Qwen3Config`, versions 4.57 to 5.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from penname.core.errors import InputError
+from penname.model.gpt import GPTConfig, RopeScaling
+
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+"""The `model_type`s that are readable, and the class that each names in `architectures`."""
+
+
+def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
+    """The fields of `config.json`; old and new names stand side by side, so that each version finds its own."""
+    kind = "qwen3" if config.qk_norm else "llama"
+    scaling = _scaling_fields(config.rope_scaling)
+    return {
+        "architectures": [ARCHITECTURES[kind]],
+        "model_type": kind,
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.hidden_size,
+        "intermediate_size": config.intermediate_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "num_key_value_heads": config.num_key_value_heads,
+        "head_dim": config.head_dim,
+        "hidden_act": "silu",
+        "max_position_embeddings": config.max_position_embeddings,
+        "rms_norm_eps": config.rms_norm_eps,
+        "rope_theta": config.rope_theta,
+        "rope_scaling": scaling,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta, **(scaling or {})},
+        "tie_word_embeddings": config.tie_word_embeddings,
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        **({"use_sliding_window": False, "sliding_window": None} if config.qk_norm else {"mlp_bias": False}),
+        "initializer_range": 0.02,
+        "use_cache": True,
+        "bos_token_id": end,
+        "eos_token_id": end,
+        "dtype": dtype,
+        "torch_dtype": dtype,
+    }
+
+
+def read_config(raw: Any, path: Path) -> GPTConfig:
+    """The shape that `raw`, the contents of `path`, describes.
+
+    `tie_word_embeddings` is what the file says; raises `InputError` for a network that `GPT` is not.
+    """
+    if not isinstance(raw, dict):
+        raise InputError(f"{path} is not a model's config.json: a JSON object is expected.")
+    raw = {key: value for key, value in raw.items() if value is not None}
+    kind = _check_kind(raw, path)
+    qwen = kind == "qwen3"
+    _check_plain(raw, path)
+    heads = _whole(raw, "num_attention_heads", path)
+    width = _whole(raw, "hidden_size", path)
+    # Qwen3's class has a head size of its own where the file gives none; Llama's divides.
+    head_dim = _whole(raw, "head_dim", path, default=128 if qwen else max(1, width // heads))
+    groups = _whole(raw, "num_key_value_heads", path, default=heads)
+    if heads % groups:
+        raise _broken(path, f"{heads} attention heads cannot share {groups} key/value heads")
+    if head_dim % 2:
+        raise _broken(path, f"a head of {head_dim} cannot be rotated in pairs")
+    rope = _rope(raw, path)
+    return GPTConfig(
+        vocab_size=_whole(raw, "vocab_size", path),
+        hidden_size=width,
+        intermediate_size=_whole(raw, "intermediate_size", path),
+        num_hidden_layers=_whole(raw, "num_hidden_layers", path),
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        head_dim=head_dim,
+        max_position_embeddings=_whole(
+            raw, "max_position_embeddings", path, default=32_768 if qwen else 2_048
+        ),
+        rope_theta=_positive({"rope_theta": 10_000.0, **raw, **rope}, "rope_theta", path),
+        rms_norm_eps=_positive({"rms_norm_eps": 1e-6, **raw}, "rms_norm_eps", path),
+        tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
+        qk_norm=qwen,
+        rope_scaling=_read_scaling(rope, raw, path),
+    )
+
+
+def _check_kind(raw: dict[str, Any], path: Path) -> str:
+    kind, named = raw.get("model_type"), raw.get("architectures")
+    if kind not in ARCHITECTURES:
+        what = f"a {kind} model" if isinstance(kind, str) else "a model without a model_type"
+        raise InputError(
+            f"{path} describes {what}: only Llama- and Qwen3-style language models can be read "
+            "(model_type llama or qwen3)."
+        )
+    kind = str(kind)
+    if named and ARCHITECTURES[kind] not in named:
+        raise InputError(
+            f"{path} describes {', '.join(map(str, named))}: only a language model can be read "
+            f"({' or '.join(ARCHITECTURES.values())})."
+        )
+    return kind
+
+
+def _check_plain(raw: dict[str, Any], path: Path) -> None:
+    """Refuse what changes the arithmetic and `GPT` does not have."""
+    for key, what in (("attention_bias", "biases in its attention"), ("mlp_bias", "biases in its MLP")):
+        if raw.get(key):
+            raise _cannot(path, f"{what} ({key})")
+    if raw.get("quantization_config"):
+        raise _cannot(
+            path, "quantised weights (quantization_config): give the folder of the unquantised model"
+        )
+    if raw.get("hidden_act", "silu") not in ("silu", "swish"):
+        raise _cannot(path, f"the activation {raw['hidden_act']!r} where SiLU is expected (hidden_act)")
+    if _slides(raw):
+        raise _cannot(
+            path, f"attention in a sliding window of {raw['sliding_window']} tokens (sliding_window)"
+        )
+
+
+def _slides(raw: dict[str, Any]) -> bool:
+    """Whether any layer attends in a sliding window, as `Qwen3Config` decides it."""
+    if raw["model_type"] != "qwen3" or not raw.get("use_sliding_window") or raw.get("sliding_window") is None:
+        return False
+    layers = raw.get("layer_types")
+    if isinstance(layers, list):
+        return "sliding_attention" in layers
+    return bool(raw.get("max_window_layers", 28) < raw.get("num_hidden_layers", 0))
+
+
+def _rope(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What the file says of rotary positions: `rope_scaling` of old files comes before `rope_parameters`."""
+    found = raw.get("rope_scaling") or raw.get("rope_parameters") or {}
+    if not isinstance(found, dict) or any(isinstance(value, dict) for value in found.values()):
+        raise _cannot(path, "rotary positions that differ from layer to layer (rope_parameters)")
+    if raw.get("partial_rotary_factor", found.get("partial_rotary_factor")) not in (None, 1, 1.0):
+        raise _cannot(path, "rotary positions on a part of each head (partial_rotary_factor)")
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _read_scaling(rope: dict[str, Any], raw: dict[str, Any], path: Path) -> RopeScaling | None:
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind == "default":
+        return None
+    if kind == "linear":
+        return RopeScaling("linear", _positive(rope, "factor", path))
+    if kind == "llama3":
+        low, high = _positive(rope, "low_freq_factor", path), _positive(rope, "high_freq_factor", path)
+        if low >= high:
+            raise _broken(path, f"low_freq_factor {low} is not below high_freq_factor {high}")
+        key = "original_max_position_embeddings"
+        trained = _whole({key: raw.get("max_position_embeddings"), **rope}, key, path)
+        return RopeScaling("llama3", _positive(rope, "factor", path), low, high, trained)
+    raise _cannot(path, f"rotary positions scaled by {kind!r} (default, linear and llama3 are readable)")
+
+
+def _scaling_fields(scaling: RopeScaling | None) -> dict[str, Any] | None:
+    if scaling is None:
+        return None
+    if scaling.rope_type == "linear":
+        return {"rope_type": "linear", "factor": scaling.factor}
+    return dict(vars(scaling))
+
+
+def _whole(raw: dict[str, Any], key: str, path: Path, default: int | None = None) -> int:
+    value = raw.get(key)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+        raise _broken(path, f"{key} is {value!r} where a whole number above 0 is expected")
+    return value
+
+
+def _positive(raw: dict[str, Any], key: str, path: Path) -> float:
+    value = raw.get(key)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise _broken(path, f"{key} is {value!r} where a number above 0 is expected")
+    return float(value)
+
+
+def _broken(path: Path, what: str) -> InputError:
+    return InputError(f"{path} cannot be right: {what}. Fetch the model again.")
+
+
+def _cannot(path: Path, what: str) -> InputError:
+    return InputError(
+        f"{path} describes a network that cannot be read here: it has {what}. Use another base."
+    )

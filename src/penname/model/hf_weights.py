@@ -1,0 +1,186 @@
+"""The weights of a Hugging Face model folder: safetensors files to a network, checked before anything is allocated.
+
+In: a folder and the shape that its config.json gives. Out: a `GPT` with float32 weights.
+
+    model = read_weights(folder, config)
+
+Nothing is unpickled: a folder that holds only `pytorch_model.bin` is refused.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from penname.core.errors import InputError
+from penname.core.files import read_json
+from penname.model.gpt import GPT, GPTConfig, rotary_tables
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_ROOM = 4096
+"""Positions tabulated at the start; the network tabulates more when a text is longer."""
+_FLOATS = {"F64", "F32", "F16", "BF16"}
+_HEAD, _TABLE = "lm_head.weight", "model.embed_tokens.weight"
+
+
+def read_weights(folder: Path, config: GPTConfig) -> GPT:
+    """Read `model.safetensors`, or the parts that its index names.
+
+    The output table is tied when config.json says so and the file holds none that differs, as in `transformers`.
+    Raises `InputError` for files that are missing, cut off, of another shape, quantised or pickled.
+    """
+    files = _weight_files(folder)
+    found = _headers(files)
+    _check_names(folder, config, found)
+    weights: dict[str, Tensor] = {}
+    for path in files:
+        weights.update(_read_file(path))
+    if config.tie_word_embeddings and _HEAD in weights and not torch.equal(weights[_HEAD], weights[_TABLE]):
+        config = replace(config, tie_word_embeddings=False)
+    return build(config, weights)
+
+
+def build(config: GPTConfig, weights: dict[str, Tensor]) -> GPT:
+    """A network that holds `weights` themselves (no copy), float32; a tied output table need not be among them.
+
+    Raises `ValueError` when a weight is missing or has another shape.
+    """
+    with torch.device("meta"):
+        model = GPT(config)
+    tied = config.tie_word_embeddings
+    if tied:
+        weights = {**weights, _HEAD: weights[_TABLE]}
+    for name, empty in model.state_dict().items():
+        if name not in weights:
+            raise ValueError(f"{name} is missing")
+        if weights[name].shape != empty.shape:
+            raise ValueError(
+                f"{name} has the shape {tuple(weights[name].shape)} where {tuple(empty.shape)} is expected"
+            )
+    model.load_state_dict({name: weights[name].float() for name in model.state_dict()}, assign=True)
+    if tied:
+        model.lm_head.weight = model.model.embed_tokens.weight
+    model.cos, model.sin = rotary_tables(config, min(config.max_position_embeddings, _ROOM))
+    return model
+
+
+def named_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights by name, on the CPU, tied ones once: what a file should hold."""
+    return {name: weight.detach().cpu() for name, weight in model.named_parameters()}
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / INDEX).is_file():
+        return _parts(folder)
+    pickled = sorted(
+        path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)
+    )
+    if pickled:
+        raise InputError(
+            f"{folder} holds its weights only as {pickled[0]}, a pickle, which can run any code when it is opened, "
+            f"so it is not: give a folder that has {WEIGHTS}."
+        )
+    raise InputError(f"{folder} holds no {WEIGHTS} and no {INDEX}: give a model folder that has its weights.")
+
+
+def _parts(folder: Path) -> list[Path]:
+    index = read_json(folder / INDEX, "the index of a model's weights")
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if (
+        not isinstance(places, dict)
+        or not places
+        or not all(isinstance(name, str) for name in places.values())
+    ):
+        raise InputError(f"{folder / INDEX} names no files of weights: fetch the model again.")
+    names = sorted(set(places.values()))
+    for name in names:
+        if "/" in name or "\\" in name or Path(name).name != name:
+            raise InputError(
+                f"{folder / INDEX} points outside its folder ({name!r}): this is not a model to trust."
+            )
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of the {len(names)} files of its weights (the first is {missing[0]}): "
+            "fetch the rest of the model."
+        )
+    return [folder / name for name in names]
+
+
+def _headers(files: list[Path]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and number format of every weight, read from the headers alone."""
+    from safetensors import SafetensorError, safe_open
+
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+    for path in files:
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118
+                    part = file.get_slice(name)
+                    found[name] = (tuple(part.get_shape()), part.get_dtype())
+        except (SafetensorError, OSError, ValueError) as error:
+            raise _unreadable(path, error) from error
+    return found
+
+
+def _check_names(folder: Path, config: GPTConfig, found: dict[str, tuple[tuple[int, ...], str]]) -> None:
+    """Compare what is there with what the shape asks for; `InputError` for the first difference."""
+    biases = [name for name in found if name.endswith(".bias")]
+    if biases:
+        raise InputError(
+            f"{folder} holds a network with biases ({biases[0]}), which cannot be read here: use another base."
+        )
+    layers = {name.split(".")[2] for name in found if name.startswith("model.layers.")}
+    if len(layers) != config.num_hidden_layers:
+        raise _mismatch(
+            folder, f"its weights have {len(layers)} layers, its config.json says {config.num_hidden_layers}"
+        )
+    with torch.device("meta"):
+        wanted = {name: tuple(weight.shape) for name, weight in GPT(config).state_dict().items()}
+    for name, shape in wanted.items():
+        if name == _HEAD and config.tie_word_embeddings and name not in found:
+            continue
+        if name not in found:
+            raise _mismatch(folder, f"{name} is missing from its weights")
+        if found[name][0] != shape:
+            raise _mismatch(
+                folder, f"{name} has the shape {found[name][0]}, its config.json asks for {shape}"
+            )
+        if found[name][1] not in _FLOATS:
+            raise InputError(
+                f"{folder} holds quantised weights ({name} is {found[name][1]}): give the folder of the "
+                "unquantised model (float32, float16 or bfloat16)."
+            )
+    # Old Llama files carry a table of rotary frequencies, which follows from the config.
+    extra = [name for name in found if name not in wanted and not name.endswith("rotary_emb.inv_freq")]
+    if extra:
+        raise _mismatch(folder, f"it holds {extra[0]}, which a plain Llama or Qwen3 has not")
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            # A copy: the file may be replaced while the model is in use.
+            return {name: _copied(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _copied(value: Any) -> Tensor:
+    tensor: Tensor = value.to(torch.float32, copy=True)
+    return tensor
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is cut off or not a safetensors file ({error}): fetch the model again.")
+
+
+def _mismatch(folder: Path, what: str) -> InputError:
+    return InputError(f"{folder} is not a whole Llama- or Qwen3-style model: {what}.")

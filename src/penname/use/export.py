@@ -1,0 +1,70 @@
+"""A model as files that other programs run: a Hugging Face folder, or one GGUF file.
+
+In: a loaded model, where to put it. Out: the path that was written.
+
+    export_hf(load_base(None), Path("my-model"))
+    export_gguf(load_model(workspace / "model"), Path("my-model.gguf"), "q8_0")
+
+What is there already is overwritten only when it is an export itself.
+"""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from penname.core.errors import InputError
+from penname.core.files import replacing
+from penname.core.folders import settle_folder
+from penname.model.folder import LoadedModel, is_ours, save_model
+
+GGUFType = Literal["q8_0", "f16", "f32"]
+_KEPT = ("do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens")
+"""Settings of `generation_config.json` that go along; the ids of special tokens are written anew."""
+
+
+def export_hf(loaded: LoadedModel, out: Path) -> Path:
+    """Write a folder that `transformers` loads, with float32 weights, and return it.
+
+    Raises `InputError` when `out` holds something else than an earlier export.
+    """
+    settle_folder(out)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: give the path of a new folder.")
+    if out.is_dir() and any(out.iterdir()) and not is_ours(out):
+        raise InputError(f"{out} is not empty and not an earlier export: give the path of a new folder.")
+    save_model(
+        out,
+        loaded.model,
+        loaded.tokenizer,
+        card=loaded.card
+        or "# A language model\n\nConverted by penname; the model it comes from had no card.\n",
+        generation={key: value for key, value in loaded.generation.items() if key in _KEPT},
+        end=loaded.end,
+    )
+    return out
+
+
+def export_gguf(loaded: LoadedModel, out: Path, dtype: GGUFType = "q8_0") -> Path:
+    """Write a GGUF file for llama.cpp and return its path; for a path without `.gguf`, a file in that folder.
+
+    Raises `InputError` for a model or tokenizer that llama.cpp has no name for, and when another file is in the way;
+    `PennameError` when the package `gguf` is not installed.
+    """
+    from penname.use.gguf import write_gguf
+
+    if dtype not in get_args(GGUFType):
+        raise InputError(f"There is no GGUF type called {dtype!r} here: use {', '.join(get_args(GGUFType))}.")
+    path = out if out.suffix == ".gguf" and not out.is_dir() else out / f"model-{dtype}.gguf"
+    if out.is_file() and path != out:
+        raise InputError(f"{out} is a file: give a path that ends in .gguf, or a folder.")
+    if path.exists() and not _is_gguf(path):
+        raise InputError(f"{path} exists and is not a GGUF file: give another path.")
+    with replacing(path) as temporary:
+        write_gguf(temporary, loaded, dtype)
+    return path
+
+
+def _is_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"GGUF"
