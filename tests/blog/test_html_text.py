@@ -29,6 +29,7 @@ def text(source: str, *, code: bool = False) -> str:
         ("<p>10<sup>6</sup> and 1<sup>st</sup> and H<sub>2</sub>O</p>", "10⁶ and 1st and H2O"),
         ("<p>He said <q>no</q>.</p>", 'He said "no".'),
         ("<p>wo<wbr>rd</p>", "word"),
+        ("<p>a note <a href='#n1'>[1]</a>, b</p>", "a note, b"),
         ("<p>a<img src=x>b</p>", "a b"),
         ("<p>fine <img class='emoji' alt='🙂' src=x></p>", "fine 🙂"),
         ("<p>use <code>ls -l</code> now</p>", "use ls -l now"),

@@ -203,7 +203,11 @@ class _Walk:
         """Count a link to another page; drop footnote markers, arrows back and anchor signs."""
         href = (attributes.get("href") or "").strip()
         if html_skip.is_fragment(href):
-            return not html_skip.is_marker(node.text())
+            if not html_skip.is_marker(node.text()):
+                return True
+            if self.text:  # the marker took a space before it
+                self.text[-1] = self.text[-1].rstrip()
+            return False
         if href and not href.lower().startswith("javascript:"):
             self.into.links += 1
         return True

@@ -6,7 +6,10 @@ In: one paragraph after parsing (`html_text`), normalised. Out: the same without
 read; it may be empty. `a < b`, `<3`, `[sic]` and `[1]` stay. Every pattern runs in linear time on any text.
 """
 
+import html
 import re
+
+from penname.blog.unicode_text import normalise
 
 # Publii's placeholders, with what they were part of: an address, a Markdown link that no parser took.
 _PLACEHOLDER_LINK = re.compile(
@@ -39,6 +42,10 @@ _DATA_ADDRESS = re.compile(
 )
 _BLOB = re.compile(r"(?<!\S)(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{200,}={0,2}(?!\S)")
 _BLOCK_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"(?:id|type|content|config)"\s*:.*"publii-[a-z]+".*', re.DOTALL)
+
+_ENTITY = re.compile(
+    r"&(?:nbsp|amp|lt|gt|quot|apos|hellip|[mn]dash|[lr][sd]quo|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});"
+)
 
 # Text that would be a tag, were it markup.
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s<>/]*)([^<>]*)>")
@@ -79,6 +86,8 @@ def strip_leftovers(text: str) -> str:
 
 
 def _strip_once(text: str) -> str:
+    if "&" in text and _ENTITY.search(text):  # escaped twice
+        text = normalise(_ENTITY.sub(lambda match: html.unescape(match[0]), text))
     if len(text) > 200 and has_long_word(text, 200):
         text = _BLOB.sub("", text)
     if "--" in text or "__" in text or "==" in text or "**" in text or "|" in text:
