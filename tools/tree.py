@@ -43,7 +43,8 @@ def lines() -> Iterator[str]:
         yield _line(f"src/penname/{folder}/", _doc(package / folder / "__init__.py"))
         for path in sorted((package / folder).glob("[a-z]*.py")):
             yield _line(f"    {path.name}", _doc(path))
-    yield _line("src/penname/cli.py", _doc(package / "cli.py"))
+    for name in ("arguments.py", "cli.py"):
+        yield _line(f"src/penname/{name}", _doc(package / name))
     for name, text in DATA.items():
         if (ROOT / name).is_dir():
             yield _line(name, text)

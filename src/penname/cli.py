@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from penname import arguments as given
 from penname.core.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -47,44 +48,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SiteArgument = Annotated[
-    Path,
-    typer.Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar."),
-]
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option("--workspace", "-w", metavar="DIR", help="The blog's workspace. [default: SITE.penname]"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-PagesOption = Annotated[bool, typer.Option("--pages", help="Read pages too.")]
-DraftsOption = Annotated[bool, typer.Option("--drafts", help="Read drafts too.")]
-TrashedOption = Annotated[bool, typer.Option("--trashed", help="Read what lies in the trash too.")]
-CodeOption = Annotated[bool, typer.Option("--code", help="Keep code blocks.")]
-PrivateOption = Annotated[
-    bool,
-    typer.Option("--keep-private", help="Do not mask e-mail addresses, telephone numbers, keys and tokens."),
-]
-BoilerplateOption = Annotated[
-    bool, typer.Option("--keep-boilerplate", help="Keep paragraphs that stand word for word in many posts.")
-]
-ModelOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's, else the base]"
-    ),
-]
-DeviceOption = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps|xpu", help="The device to use.")]
-SeedOption = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-SplitOption = Annotated[
-    str,
-    typer.Option(
-        "--split", metavar="hash|newest", help="How posts are held out: by a stable hash, or the newest."
-    ),
-]
-CapOption = Annotated[
-    float, typer.Option("--cap", help="Largest share of a pass of training that one post may take.")
-]
-
 
 @dataclass
 class Shown:
@@ -105,20 +68,19 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+]
+
+
 @app.callback()
-def options(
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and warnings only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
-    ] = False,
-) -> None:
+def options(quiet: given.Quiet = False, debug: given.Debug = False, version: Version = False) -> None:
     """Options of every command."""
     shown.quiet, shown.debug = quiet, debug
 
 
 @app.command()
-def demo(workspace: WorkspaceOption = None) -> None:
+def demo(workspace: given.WorkspaceFolder = None) -> None:
     """Walk the whole way on the sample blog, in minutes."""
     from penname.use.demo import run_demo
 
@@ -128,24 +90,23 @@ def demo(workspace: WorkspaceOption = None) -> None:
 
 @app.command()
 def stats(
-    site: SiteArgument,
-    pages: PagesOption = False,
-    drafts: DraftsOption = False,
-    trashed: TrashedOption = False,
-    code: CodeOption = False,
-    keep_private: PrivateOption = False,
-    keep_boilerplate: BoilerplateOption = False,
-    as_json: JsonOption = False,
+    site: given.Site,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
+    as_json: given.AsJson = False,
 ) -> None:
     """Show the tables of a blog, and whether it is enough."""
     from penname.blog.read import read_blog
     from penname.blog.stats import blog_stats
     from penname.blog.stats_table import print_stats
 
+    wanted = _reading(pages, drafts, trashed, code, keep_private, keep_boilerplate)
     with _showing():
-        found = blog_stats(
-            read_blog(site, _reading(pages, drafts, trashed, code, keep_private, keep_boilerplate))
-        )
+        found = blog_stats(read_blog(site, wanted))
     if as_json:
         _print_json(found.to_json())
     else:
@@ -154,24 +115,19 @@ def stats(
 
 @app.command()
 def prepare(
-    site: SiteArgument,
-    workspace: WorkspaceOption = None,
-    split: SplitOption = "hash",
-    cap: CapOption = 0.2,
-    tokenizer: Annotated[
-        bool,
-        typer.Option("--tokenizer/--no-tokenizer", help="Also train a tokenizer, for a model from scratch."),
-    ] = True,
-    vocabulary: Annotated[
-        int, typer.Option(help="Entries of the tokenizer. [default: by the blog's size]")
-    ] = 0,
-    again: Annotated[bool, typer.Option("--again", help="Do it although nothing has changed.")] = False,
-    pages: PagesOption = False,
-    drafts: DraftsOption = False,
-    trashed: TrashedOption = False,
-    code: CodeOption = False,
-    keep_private: PrivateOption = False,
-    keep_boilerplate: BoilerplateOption = False,
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    split: given.SplitHow = "hash",
+    cap: given.Cap = 0.2,
+    tokenizer: given.WithTokenizer = True,
+    vocabulary: given.Vocabulary = 0,
+    again: given.Again = False,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Write the blog's clean text into its workspace."""
     from penname.text.prepare import PrepareOptions, workspace_for
@@ -195,39 +151,121 @@ def prepare(
 
 
 @app.command()
+def write(
+    prompt: given.Prompt = None,
+    workspace: given.WorkspaceFolder = None,
+    model: given.ModelFolder = None,
+    count: given.Count = 1,
+    title: given.Title = False,
+    temperature: given.Temperature = None,
+    top_k: given.TopK = None,
+    top_p: given.TopP = None,
+    min_p: given.MinP = None,
+    repetition_penalty: given.RepetitionPenalty = None,
+    no_repeat_ngram: given.NoRepeat = None,
+    max_tokens: given.MaxTokens = None,
+    min_tokens: given.MinTokens = None,
+    seed: given.Seed = None,
+    max_copy: given.MaxCopy = 12,
+    stop: given.Stop = None,
+    device: given.Device = "auto",
+    precision: given.Precision = "auto",
+    as_json: given.AsJson = False,
+) -> None:
+    """Write drafts in the blog's voice."""
+    from penname.use.write import WriteOptions, printer, read_prompt
+    from penname.use.write import write as write_drafts
+
+    sampling = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "no_repeat_ngram": no_repeat_ngram,
+        "max_tokens": max_tokens,
+        "min_tokens": min_tokens,
+        "seed": seed,
+    }
+    chosen = WriteOptions(
+        workspace=workspace,
+        model=model,
+        drafts=count,
+        title=title,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        max_copy=max_copy,
+        stop=tuple(stop or ()),
+        device=device,
+        precision=precision,
+    )
+    with _showing(moving=False):
+        written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout))
+    if as_json:
+        _print_json(written.to_json())
+    else:
+        print()
+
+
+@app.command()
+def score(
+    files: given.Texts,
+    model: given.ModelFolder = None,
+    workspace: given.WorkspaceFolder = None,
+    device: given.Device = "auto",
+    as_json: given.AsJson = False,
+) -> None:
+    """Measure how well a model predicts text, in bits per byte."""
+    from penname.core.device import pick_device
+    from penname.model.base import load_base
+    from penname.use.score import score_files
+
+    with _showing():
+        found = score_files(files, load_base(_model(model, workspace)), pick_device(device), show=True)
+    if as_json:
+        _print_json(found)
+        return
+    rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
+    for row in rows:
+        print(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
+
+
+@app.command()
+def export(
+    form: given.Form,
+    out: given.ExportPath,
+    kind: given.GGUFKind = "q8_0",
+    model: given.ModelFolder = None,
+    workspace: given.WorkspaceFolder = None,
+) -> None:
+    """Write a model as files that other programs run."""
+    from penname.model.base import load_base
+    from penname.use.export import export_gguf, export_hf
+
+    if form not in ("hf", "gguf"):
+        raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
+    with _showing():
+        loaded = load_base(_model(model, workspace))
+        written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
+    print(written)
+
+
+@app.command()
 def books(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Books on this machine: text, HTML, EPUB, or a mirror."),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the shards go.")] = Path(
-        "books"
-    ),
-    mirror: Annotated[
-        str | None, typer.Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")
-    ] = None,
-    language: Annotated[list[str] | None, typer.Option(help="Language to keep. [default: en]")] = None,
-    subject: Annotated[list[str] | None, typer.Option(help="Keep books with this in their subjects.")] = None,
-    author: Annotated[
-        list[str] | None, typer.Option(help="Keep books by authors with this in their name.")
-    ] = None,
-    from_year: Annotated[
-        int | None, typer.Option(help="Keep authors who were alive from this year on.")
-    ] = None,
-    to_year: Annotated[int | None, typer.Option(help="Keep authors who were alive up to this year.")] = None,
-    limit: Annotated[int | None, typer.Option(help="The most books to take.")] = None,
-    catalogue: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Gutenberg's pg_catalog.csv.")
-    ] = None,
-    min_words: Annotated[int, typer.Option(help="Shorter documents are dropped.")] = 300,
-    duplicates: Annotated[
-        float, typer.Option(help="Drop what shares this part of its text with another; 0: keep.")
-    ] = 0.5,
-    shard_mb: Annotated[int, typer.Option("--shard-mb", help="Size of a shard, in MB.")] = 100,
-    compression: Annotated[
-        str, typer.Option(metavar="bz2|xz|gz|none", help="How shards are packed.")
-    ] = "bz2",
-    seed: Annotated[int, typer.Option(help="Order of the documents.")] = 0,
+    folder: given.BookFolder = None,
+    out: given.ShelfFolder = Path("books"),
+    mirror: given.MirrorUrl = None,
+    language: given.Languages = None,
+    subject: given.Subjects = None,
+    author: given.Authors = None,
+    from_year: given.FromYear = None,
+    to_year: given.ToYear = None,
+    limit: given.Limit = None,
+    catalogue: given.Catalogue = None,
+    min_words: given.MinWords = 300,
+    duplicates: given.Duplicates = 0.5,
+    shard_mb: given.ShardMegabytes = 100,
+    compression: given.Compression = "bz2",
+    seed: given.Order = 0,
 ) -> None:
     """Turn books into clean text for `penname pretrain`."""
     from penname.text.books.mirror import Mirror
@@ -235,9 +273,7 @@ def books(
     from penname.text.books.shelf import build_shelf
 
     if (folder is None) == (mirror is None):
-        raise InputError(
-            "Name either a folder of books or a mirror: penname books FOLDER, or penname books --mirror URL."
-        )
+        raise InputError("Name either a folder of books (penname books FOLDER) or a mirror (--mirror URL).")
     chosen = BooksOptions(
         languages=tuple(language or ["en"]),
         subjects=tuple(subject or []),
@@ -258,20 +294,14 @@ def books(
 
 @app.command()
 def pretrain(
-    books: Annotated[list[Path], typer.Argument(metavar="BOOKS...", help="Text files, or folders of them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where everything goes.")] = Path(
-        "base"
-    ),
-    recipe: Annotated[str, typer.Option(help="A recipe of penname's, or a TOML file.")] = "base",
-    tokenizer: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A tokenizer.json. [default: trained on the books]")
-    ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop in time, the learning rate at zero.")] = None,
-    passes: Annotated[
-        float | None, typer.Option(help="Times the text is read. [default: the recipe's]")
-    ] = None,
-    device: DeviceOption = "auto",
-    seed: SeedOption = None,
+    books: given.Books,
+    out: given.BaseFolder = Path("base"),
+    recipe: given.RecipeName = "base",
+    tokenizer: given.TokenizerFile = None,
+    minutes: given.Minutes = None,
+    passes: given.Passes = None,
+    device: given.Device = "auto",
+    seed: given.Seed = None,
 ) -> None:
     """Train a base model on books, on one GPU or many."""
     from penname.model.package import package_base
@@ -289,56 +319,7 @@ def pretrain(
 
 
 @app.command()
-def score(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.")
-    ],
-    model: ModelOption = None,
-    workspace: WorkspaceOption = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Measure how well a model predicts text, in bits per byte."""
-    from penname.core.device import pick_device
-    from penname.model.base import load_base
-    from penname.use.score import score_files
-
-    with _showing():
-        found = score_files(files, load_base(_model(model, workspace)), pick_device(device), show=True)
-    if as_json:
-        _print_json(found)
-        return
-    rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
-    for row in rows:
-        print(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
-
-
-@app.command()
-def export(
-    form: Annotated[
-        str, typer.Argument(metavar="hf|gguf", help="A Hugging Face folder, or a file for llama.cpp.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="The folder or file to write.")],
-    kind: Annotated[
-        str, typer.Option("--type", metavar="q8_0|f16|f32", help="Weights of a GGUF file.")
-    ] = "q8_0",
-    model: ModelOption = None,
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Write a model as files that other programs run."""
-    from penname.model.base import load_base
-    from penname.use.export import export_gguf, export_hf
-
-    if form not in ("hf", "gguf"):
-        raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
-    with _showing():
-        loaded = load_base(_model(model, workspace))
-        written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
-    print(written)
-
-
-@app.command()
-def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+def doctor(workspace: given.WorkspaceFolder = None, as_json: given.AsJson = False) -> None:
     """Say what is here, what is used and why."""
     from penname.use.doctor import examine, print_findings, to_json
 
@@ -368,12 +349,13 @@ def _flags_first(arguments: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _showing() -> Iterator[None]:
-    """Show events while the block runs."""
+def _showing(moving: bool = True) -> Iterator[None]:
+    """Show events while the block runs; without `moving` no line moves, so that text can stream beside it."""
     from penname.core.terminal import Settings, show_events
 
     # Of several processes that train together the first one speaks.
-    with show_events(Settings(quiet=shown.quiet or os.environ.get("RANK", "0") != "0")):
+    quiet = shown.quiet or os.environ.get("RANK", "0") != "0"
+    with show_events(Settings(quiet=quiet, moving=moving)):
         yield
 
 
@@ -411,5 +393,6 @@ def _console() -> Any:
 
 
 def _print_json(value: Any) -> None:
+    # A terminal or file that is not UTF-8 gets escapes, which every JSON reader knows, and no question marks.
     plain = not (sys.stdout.encoding or "").lower().startswith("utf")
     print(json.dumps(value, ensure_ascii=plain, indent=2))

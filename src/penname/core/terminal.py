@@ -32,6 +32,8 @@ class Settings:
 
     quiet: bool = False
     """Show warnings only."""
+    moving: bool = True
+    """Whether a line may move in a terminal; not while text streams to standard output."""
     file: IO[str] | None = None
     """Standard error unless said otherwise."""
 
@@ -44,7 +46,7 @@ def show_events(settings: Settings | None = None) -> Iterator[None]:
     if settings.quiet:
         with events.listening(_Plain(file, quiet=True)):
             yield
-    elif file.isatty():
+    elif settings.moving and file.isatty():
         with _live(file) as listener, events.listening(listener):
             yield
     else:

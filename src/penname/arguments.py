@@ -1,0 +1,118 @@
+"""The arguments and options of the commands, one name each; a command lists what it takes.
+
+    def score(files: Files, model: ModelFolder = None) -> None: ...
+
+A default of None, 0 or an empty list stands for what the option's help calls the default.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+Site = Annotated[
+    Path, Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar.")
+]
+Texts = Annotated[list[Path], Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.")]
+Books = Annotated[list[Path], Argument(metavar="BOOKS...", help="Text files, or folders of them.")]
+BookFolder = Annotated[
+    Path | None, Argument(metavar="[FOLDER]", help="Books on this machine: text, HTML, EPUB, or a mirror.")
+]
+Prompt = Annotated[
+    str | None,
+    Argument(metavar="[PROMPT]", help="What the text starts with; - reads it from standard input."),
+]
+Form = Annotated[str, Argument(metavar="hf|gguf", help="A Hugging Face folder, or a file for llama.cpp.")]
+
+# -- every command -----------------------------------------------------------------------------------------------------
+
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Print results and warnings only.")]
+Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
+AsJson = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
+
+# -- where -------------------------------------------------------------------------------------------------------------
+
+WorkspaceFolder = Annotated[
+    Path | None,
+    Option("--workspace", "-w", metavar="DIR", help="The blog's workspace. [default: SITE.penname]"),
+]
+ModelFolder = Annotated[
+    Path | None, Option("--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's]")
+]
+Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu", help="The device to use.")]
+Seed = Annotated[int | None, Option(help="Seed of everything random.")]
+
+# -- what is read ------------------------------------------------------------------------------------------------------
+
+Pages = Annotated[bool, Option("--pages", help="Read pages too.")]
+Drafts = Annotated[bool, Option("--drafts", help="Read drafts too.")]
+Trashed = Annotated[bool, Option("--trashed", help="Read what lies in the trash too.")]
+Code = Annotated[bool, Option("--code", help="Keep code blocks.")]
+KeepPrivate = Annotated[
+    bool, Option("--keep-private", help="Do not mask e-mail addresses, telephone numbers, keys and tokens.")
+]
+KeepBoilerplate = Annotated[
+    bool, Option("--keep-boilerplate", help="Keep paragraphs that stand word for word in many posts.")
+]
+SplitHow = Annotated[
+    str, Option("--split", metavar="hash|newest", help="Hold out posts by a stable hash, or the newest.")
+]
+Cap = Annotated[float, Option("--cap", help="Largest share of a pass of training that one post may take.")]
+WithTokenizer = Annotated[
+    bool, Option("--tokenizer/--no-tokenizer", help="Also train a tokenizer, for a model from scratch.")
+]
+Vocabulary = Annotated[int, Option(help="Entries of the tokenizer. [default: by the blog's size]")]
+Again = Annotated[bool, Option("--again", help="Do it although nothing has changed.")]
+
+# -- books and base models ---------------------------------------------------------------------------------------------
+
+ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.")]
+MirrorUrl = Annotated[
+    str | None, Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")
+]
+Languages = Annotated[list[str] | None, Option("--language", help="Language to keep. [default: en]")]
+Subjects = Annotated[list[str] | None, Option("--subject", help="Keep books with this in their subjects.")]
+Authors = Annotated[
+    list[str] | None, Option("--author", help="Keep books by authors with this in their name.")
+]
+FromYear = Annotated[int | None, Option(help="Keep authors who were alive from this year on.")]
+ToYear = Annotated[int | None, Option(help="Keep authors who were alive up to this year.")]
+Limit = Annotated[int | None, Option(help="The most books to take.")]
+Catalogue = Annotated[Path | None, Option(metavar="FILE", help="Gutenberg's pg_catalog.csv.")]
+MinWords = Annotated[int, Option(help="Shorter documents are dropped.")]
+Duplicates = Annotated[float, Option(help="Drop what shares this part of another text; 0: none.")]
+ShardMegabytes = Annotated[int, Option("--shard-mb", help="Size of a shard, in MB.")]
+Compression = Annotated[str, Option(metavar="bz2|xz|gz|none", help="How shards are packed.")]
+Order = Annotated[int, Option("--seed", help="Order of the documents.")]
+BaseFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where everything goes.")]
+RecipeName = Annotated[str, Option("--recipe", help="A recipe of penname's, or a TOML file.")]
+TokenizerFile = Annotated[
+    Path | None,
+    Option("--tokenizer", metavar="FILE", help="A tokenizer.json. [default: trained on the books]"),
+]
+Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
+Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
+
+# -- writing and exporting ---------------------------------------------------------------------------------------------
+
+Count = Annotated[int, Option("-n", "--count", help="How many drafts to write.")]
+Title = Annotated[bool, Option("--title", help="The prompt is the title of a post.")]
+Temperature = Annotated[
+    float | None, Option(help="Above 1 bolder, below 1 safer. [default: the model's, or 0.8]")
+]
+TopK = Annotated[int | None, Option(help="Draw from this many most probable tokens.")]
+TopP = Annotated[float | None, Option(help="Draw from the fewest tokens that hold this share.")]
+MinP = Annotated[float | None, Option(help="Draw from tokens at least this probable beside the first.")]
+RepetitionPenalty = Annotated[
+    float | None, Option(help="Make the last tokens less probable: 1 off, 1.1 mildly.")
+]
+NoRepeat = Annotated[
+    int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")
+]
+MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
+MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]
+MaxCopy = Annotated[int, Option(help="Most words in a row that a draft may share with a post; 0: no limit.")]
+Stop = Annotated[list[str] | None, Option(help="End a draft before this text.")]
+Precision = Annotated[str, Option(metavar="auto|fp32|bf16|int8", help="Of the weights while writing.")]
+ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.")]
+GGUFKind = Annotated[str, Option("--type", metavar="q8_0|f16|f32", help="Weights of a GGUF file.")]
