@@ -1,0 +1,104 @@
+"""One draft while it is written: its tokens, its text, its random numbers, what it may not say.
+
+In: candidates for the next token, one step after another. Out: the text that each step shows.
+
+    row = Row(tokenizer, settings, start=[0, 17, 4], draft=0, end=0)
+    while not row.finish:
+        shown = row.take(candidates(logits, settings)[0], lambda: everything(logits[0], 0.8))
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from penname.model.sampling import Candidates, NgramBan, SamplingSettings, draw
+from penname.model.text_stream import TextStream
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Blocked = Callable[[str, str], bool]
+"""`blocked(text_so_far, piece)`: whether this piece may not follow; the prompt is in neither."""
+
+
+class Row:
+    """A draft in progress; `finish` is empty while it goes on (see `generate.Piece`)."""
+
+    def __init__(
+        self,
+        tokenizer: "Tokenizer",
+        settings: SamplingSettings,
+        start: Sequence[int],
+        *,
+        draft: int,
+        end: int,
+        blocked: Blocked | None = None,
+        stop: Sequence[str] = (),
+        needs_space: bool = False,
+    ) -> None:
+        self.settings, self.end, self.blocked = settings, end, blocked
+        self.tokens = list(start)
+        self.text = ""
+        self.finish = ""
+        self.written = self.refused = 0
+        self.needs_space = needs_space
+        """The prompt ends in a space that was left out: the first token must bring it along."""
+        self._stop = [text for text in stop if text]
+        self._held = ""
+        self._random = settings.random(draft)
+        self._stream = TextStream(tokenizer)
+        self._ngrams = NgramBan(settings.no_repeat_ngram, start)
+
+    def banned(self) -> list[int]:
+        """Tokens that may not come next, whatever their probability."""
+        early = [self.end] if self.written < self.settings.min_tokens else []
+        return [*(self._ngrams.banned() - {self.end}), *early]
+
+    def take(self, found: Candidates, widen: Callable[[], Candidates]) -> str:
+        """Draw the next token and return the text that can be shown now.
+
+        When all candidates are refused, `widen` gives all tokens and the most probable that is not refused is taken.
+        """
+        token = draw(found, self._random, self._refuse, greedy=self.settings.temperature == 0)
+        if token is None:
+            token = draw(widen(), self._random, self._refuse, greedy=True)
+        if token is None or token == self.end:
+            self.finish = "blocked" if token is None else "end"
+            return self._show(self._stream.flush())
+        self.tokens.append(token)
+        self._ngrams.add(token)
+        self.written += 1
+        piece = self._stream.push(token)
+        if self.written >= self.settings.max_tokens:
+            self.finish = "length"
+            piece += self._stream.flush()
+        return self._show(piece)
+
+    def _refuse(self, token: int) -> bool:
+        if self.blocked is None or token == self.end:
+            return False
+        found = self.blocked(self.text, self._stream.peek(token))
+        self.refused += found
+        return found
+
+    def _show(self, piece: str) -> str:
+        if self.needs_space and piece:
+            piece, self.needs_space = piece.removeprefix(" "), False
+        self.text += piece
+        if not self._stop:
+            return piece
+        waiting = self._held + piece
+        places = [place for place in (waiting.find(text) for text in self._stop) if place >= 0]
+        if places:
+            self.finish = "stop"
+            self.text = self.text[: len(self.text) - len(waiting) + min(places)]
+            return waiting[: min(places)]
+        self._held = "" if self.finish else self._beginning(waiting)
+        return waiting[: len(waiting) - len(self._held)]
+
+    def _beginning(self, text: str) -> str:
+        """The longest end of `text` that may become a stop string."""
+        longest = max(len(each) for each in self._stop) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            if any(each.startswith(text[-size:]) for each in self._stop):
+                return text[-size:]
+        return ""

@@ -1,0 +1,106 @@
+"""What holds for every draft of a call: how a prompt is read, which tokens may come, how they are drawn.
+
+In: a prompt, or the logits of some drafts. Out: the ids to read, or the text that each draft shows next.
+
+    rules = Rules(weights, tokenizer, settings, end=0)
+    start, needs_space = rules.start("The weather")
+    shown = rules.advance(logits, rows)
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penname.core import events
+from penname.model.decoding import DecodingWeights
+from penname.model.draft import Row
+from penname.model.sampling import SamplingSettings, candidates, everything, penalise
+from penname.text.tokenizer import encode_plain
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_SPACES = ("Ġ", "▁", " ")
+"""How vocabularies write a space at the beginning of a token."""
+
+
+class Rules:
+    """What holds for every draft of a call: the settings, and tokens that are never written."""
+
+    def __init__(
+        self, weights: DecodingWeights, tokenizer: "Tokenizer", settings: SamplingSettings, end: int
+    ) -> None:
+        settings.check()
+        self.weights, self.tokenizer, self.settings, self.end = weights, tokenizer, settings, end
+        self.context = weights.config.max_position_embeddings
+        never = _never_written(tokenizer, weights.config.vocab_size, end)
+        self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
+        self._spaceless: Tensor | None = None
+
+    def start(self, prompt: str) -> tuple[list[int], bool]:
+        """The ids to read for `prompt`, and whether a space at its end was left out.
+
+        Tokens carry the space before a word, so a prompt that ends in one would stop the usual next token.
+        """
+        needs_space = prompt.endswith(" ") and bool(prompt.strip())
+        ids = [self.end, *encode_plain(self.tokenizer, prompt.rstrip(" ") if needs_space else prompt)]
+        if len(ids) >= self.context:
+            kept = max(1, self.context // 2)
+            events.note(
+                f"The prompt has {len(ids):,} tokens, more than the model reads: only its last {kept} count."
+            )
+            ids = ids[-kept:]
+        return ids, needs_space
+
+    def room(self, longest: int) -> int:
+        """Tokens of a text that are seen at once."""
+        return min(self.context, longest + self.settings.max_tokens)
+
+    def advance(self, logits: Tensor, rows: Sequence[Row]) -> list[str]:
+        """Take the next token of every row; logits: (rows, vocab). Returns the text that each shows."""
+        logits = self._restrained(logits.clone(), rows)
+        found = candidates(logits, self.settings)
+        temperature = self.settings.temperature
+        return [row.take(found[n], partial(everything, logits[n], temperature)) for n, row in enumerate(rows)]
+
+    def _restrained(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
+        settings, place = self.settings, logits.device
+        if settings.repetition_penalty != 1.0:
+            recent = np.full((len(rows), settings.penalty_window), -1, np.int64)
+            for number, row in enumerate(rows):
+                last = row.tokens[-settings.penalty_window :]
+                recent[number, : len(last)] = last
+            penalise(logits, torch.from_numpy(recent).to(place), settings.repetition_penalty, self.end)
+        logits[:, self._never] = -torch.inf
+        banned = [(number, token) for number, row in enumerate(rows) for token in row.banned()]
+        if banned:
+            where = torch.tensor(banned, device=place)
+            logits[where[:, 0], where[:, 1]] = -torch.inf
+        for number, row in enumerate(rows):
+            if row.needs_space and not row.written:
+                logits[number, self._without_space(place)] = -torch.inf
+        return logits
+
+    def _without_space(self, place: torch.device) -> Tensor:
+        """Tokens that do not begin with a space; none where the tokenizer has no others."""
+        if self._spaceless is None:
+            names = [
+                self.tokenizer.id_to_token(number) or "" for number in range(self.weights.config.vocab_size)
+            ]
+            found = [number for number, name in enumerate(names) if not name.startswith(_SPACES)]
+            self._spaceless = torch.tensor(
+                found if len(found) < len(names) else [], dtype=torch.long, device=place
+            )
+        return self._spaceless
+
+
+def _never_written(tokenizer: "Tokenizer", size: int, end: int) -> list[int]:
+    """Special tokens but the end, and ids of the network that the tokenizer does not have."""
+    special = [number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    known = set(tokenizer.get_vocab(with_added_tokens=True).values())
+    unknown = [number for number in range(size) if number not in known]
+    return [number for number in {*special, *unknown} if number != end and number < size]

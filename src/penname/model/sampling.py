@@ -1,0 +1,250 @@
+"""From logits to the next token: temperature, filters, repetition control, a seed for every draft.
+
+In: logits, settings, a source of random numbers. Out: candidates, most probable first, and the one drawn.
+
+    found = candidates(logits, SamplingSettings(temperature=0.8, min_p=0.05))[0]
+    token = draw(found, random.Random("7:0"), refused=lambda token: False)
+
+Each filter is judged on the whole distribution after temperature, and a token must pass all of them: the order of the
+filters does not matter. What passes is drawn from in proportion to its probability.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from penname.core.errors import InputError, PennameError
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+_GREEDY = 32
+"""Tokens looked at when the most probable one is wanted and some may be refused."""
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How text is drawn from a model; two runs with equal settings, model and prompt give equal text."""
+
+    temperature: float = field(
+        default=0.8,
+        metadata={"text": "Above 1 bolder, below 1 safer; 0 always takes the most probable token."},
+    )
+    top_k: int = field(default=0, metadata={"text": "Draw from this many most probable tokens (0: all)."})
+    top_p: float = field(
+        default=1.0, metadata={"text": "Draw from the fewest tokens that hold this share of the probability."}
+    )
+    min_p: float = field(
+        default=0.05,
+        metadata={"text": "Draw from tokens at least this probable, relative to the most probable."},
+    )
+    repetition_penalty: float = field(
+        default=1.0, metadata={"text": "Makes tokens of the last few less probable (1: off, 1.1: mildly)."}
+    )
+    penalty_window: int = field(default=64, metadata={"text": "How many tokens back the penalty looks."})
+    no_repeat_ngram: int = field(
+        default=0, metadata={"text": "Never write the same sequence of this many tokens twice (0: allowed)."}
+    )
+    min_tokens: int = field(default=1, metadata={"text": "The text may not end before this many tokens."})
+    max_tokens: int = field(default=1000, metadata={"text": "The text is cut off after this many tokens."})
+    seed: int = field(default=0, metadata={"text": "Seed of the draws; each draft has its own from it."})
+
+    def check(self) -> None:
+        """Raise one `InputError` that lists all that is wrong."""
+        wrong = []
+        if not 0.0 <= self.temperature <= 100.0:
+            wrong.append(f"temperature is a number from 0 to 100, not {self.temperature:g}")
+        if not 0.0 < self.top_p <= 1.0:
+            wrong.append(f"top_p is a share above 0 and at most 1, not {self.top_p:g}")
+        if not 0.0 <= self.min_p <= 1.0:
+            wrong.append(f"min_p is a share between 0 and 1, not {self.min_p:g}")
+        if not 0.1 <= self.repetition_penalty <= 10.0:
+            wrong.append(f"repetition_penalty is a number from 0.1 to 10, not {self.repetition_penalty:g}")
+        for name in ("top_k", "no_repeat_ngram", "min_tokens"):
+            if getattr(self, name) < 0:
+                wrong.append(f"{name} must be 0 or more, not {getattr(self, name)}")
+        for name in ("penalty_window", "max_tokens"):
+            if getattr(self, name) < 1:
+                wrong.append(f"{name} must be at least 1, not {getattr(self, name)}")
+        if wrong:
+            raise InputError("These settings cannot be used: " + "; ".join(wrong) + ".")
+
+    def random(self, draft: int) -> random.Random:
+        """The source of random numbers of a draft: the same however many drafts are written beside it."""
+        return random.Random(f"{self.seed}:{draft}")
+
+
+def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> SamplingSettings:
+    """What is `given`, else what a model folder's `generation_config.json` says, else the defaults.
+
+    Of `generation` only numbers that can be used count, and none where it says that text is not sampled. Raises one
+    `InputError` that lists all that is wrong with what is given.
+    """
+    known = [each.name for each in fields(SamplingSettings)]
+    if unknown := sorted(set(given) - set(known)):
+        raise InputError(f"There is no setting called {', '.join(unknown)}: use {', '.join(known)}.")
+    chosen: dict[str, Any] = {}
+    for name in _FROM_FOLDER if generation.get("do_sample", True) else ():
+        value = generation.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            chosen[name] = int(value) if name == "top_k" else value
+    with contextlib.suppress(InputError):
+        return _checked({**chosen, **given})
+    # What cannot be used is told of what the user gave, not of what the folder holds.
+    return _checked(given)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What may come next: token ids and their probabilities, falling; equal ones by id."""
+
+    ids: Ids
+    weights: Floats
+
+
+def candidates(logits: Tensor, settings: SamplingSettings) -> list[Candidates]:
+    """The tokens of each row that pass the filters. logits: (rows, vocab), float32; at least one passes.
+
+    top-k (Fan et al. 2018), top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024). At temperature 0 a few
+    of the most probable come, with their logits. Raises `PennameError` when a row holds no number.
+    """
+    greedy = settings.temperature == 0
+    weights = logits if greedy else probabilities(logits, settings.temperature)
+    kept = weights >= (_least_greedy if greedy else _least)(weights, settings)[:, None]
+    rows, ids = (_array(each) for each in kept.nonzero(as_tuple=True))
+    values = _array(weights[kept]).astype(np.float64)
+    ends = np.cumsum(np.bincount(rows, minlength=logits.size(0)))[:-1]
+    pairs = zip(np.split(ids, ends), np.split(values, ends), strict=True)
+    return [_cut(_sorted(i, v), settings) for i, v in pairs]
+
+
+def everything(logits: Tensor, temperature: float) -> Candidates:
+    """All tokens of one row, unfiltered. logits: (vocab,)."""
+    values = _array(probabilities(logits[None], temperature or 1.0)[0]).astype(np.float64)
+    ids = np.flatnonzero(values)
+    return _sorted(ids, values[ids])
+
+
+def probabilities(logits: Tensor, temperature: float) -> Tensor:
+    """Softmax of logits / temperature; the largest logit is taken off first, so that no temperature overflows."""
+    peak = logits.amax(dim=-1, keepdim=True)
+    return torch.softmax((logits - peak) / temperature, dim=-1)
+
+
+def draw(
+    found: Candidates, source: random.Random, refused: Callable[[int], bool], greedy: bool = False
+) -> int | None:
+    """Draw a token in proportion to its weight; a refused one is put aside and the rest drawn from anew.
+
+    With `greedy` the first that is not refused. None when all are refused.
+    """
+    ids, weights = found.ids, found.weights
+    while ids.size:
+        place = 0 if greedy else _place(weights, source.random())
+        token = int(ids[place])
+        if not refused(token):
+            return token
+        ids, weights = np.delete(ids, place), np.delete(weights, place)
+    return None
+
+
+def penalise(logits: Tensor, recent: Tensor, penalty: float, spare: int) -> None:
+    """Make the tokens of `recent` (rows, window) less probable, in place; `spare` and negative ids stay as they are.
+
+    The penalty of CTRL (Keskar et al. 2019): positive logits are divided by it, negative ones multiplied.
+    """
+    kept = logits[:, spare].clone()
+    places = torch.where(recent < 0, spare, recent)
+    values = logits.gather(1, places)
+    logits.scatter_(1, places, torch.where(values > 0, values / penalty, values * penalty))
+    logits[:, spare] = kept
+
+
+class NgramBan:
+    """The sequences of `n` tokens a draft has written, and so the tokens that would repeat one."""
+
+    def __init__(self, n: int, tokens: Sequence[int]) -> None:
+        self.n = n
+        self._tokens: list[int] = []
+        self._followers: dict[tuple[int, ...], set[int]] = {}
+        for token in tokens:
+            self.add(token)
+
+    def add(self, token: int) -> None:
+        """Take note of the next token."""
+        if self.n > 0 and len(self._tokens) >= self.n - 1:
+            self._followers.setdefault(self._last(), set()).add(token)
+        self._tokens.append(token)
+
+    def banned(self) -> set[int]:
+        """The tokens that would complete a sequence that has been written before."""
+        if self.n < 1 or len(self._tokens) < self.n - 1:
+            return set()
+        return self._followers.get(self._last(), set())
+
+    def _last(self) -> tuple[int, ...]:
+        return tuple(self._tokens[len(self._tokens) - self.n + 1 :])
+
+
+def _checked(chosen: Mapping[str, Any]) -> SamplingSettings:
+    settings = SamplingSettings(**chosen)
+    settings.check()
+    return settings
+
+
+def _least(weights: Tensor, settings: SamplingSettings) -> Tensor:
+    """A bound for each row that no token which passes the filters lies under: (rows, vocab) -> (rows,)."""
+    size = weights.size(-1)
+    least = weights.amax(dim=-1) * settings.min_p
+    if 0 < settings.top_k < size:
+        least = torch.maximum(least, weights.topk(settings.top_k).values[:, -1])
+    if settings.top_p < 1:
+        # All tokens under (1 - p) / size hold less than 1 - p together: the nucleus lies above.
+        least = least.clamp_min((1 - settings.top_p) / size * 0.99)
+    # A banned token has the probability 0, and must not pass because nothing else is asked.
+    return least.clamp_min(torch.finfo(weights.dtype).tiny)
+
+
+def _least_greedy(logits: Tensor, _: SamplingSettings) -> Tensor:
+    """The logit of the last of a few most probable tokens; a banned one stays out: (rows, vocab) -> (rows,)."""
+    last = logits.topk(min(_GREEDY, logits.size(-1))).values[:, -1]
+    return last.clamp_min(torch.finfo(logits.dtype).min)
+
+
+def _cut(found: Candidates, settings: SamplingSettings) -> Candidates:
+    """Apply the filters to sorted candidates: each keeps some of the first."""
+    if not found.ids.size:
+        raise PennameError(
+            "The model gives no numbers: its weights are damaged. Train it, or fetch it, again."
+        )
+    count = found.ids.size
+    if settings.temperature == 0:
+        return found
+    if settings.top_k:
+        count = min(count, settings.top_k)
+    if settings.top_p < 1:
+        reached = np.searchsorted(np.cumsum(found.weights), settings.top_p) + 1
+        count = min(count, int(reached))
+    return Candidates(found.ids[:count], found.weights[:count])
+
+
+def _sorted(ids: Ids, values: Floats) -> Candidates:
+    order = np.argsort(-values, kind="stable")
+    return Candidates(ids[order], values[order])
+
+
+def _place(weights: Floats, share: float) -> int:
+    total = np.cumsum(weights)
+    return min(int(np.searchsorted(total, share * total[-1], side="right")), weights.size - 1)
+
+
+def _array(tensor: Tensor) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = tensor.cpu().numpy()
+    return found

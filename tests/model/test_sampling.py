@@ -1,0 +1,162 @@
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from penname.core.errors import InputError, PennameError
+from penname.model.sampling import (
+    Candidates,
+    NgramBan,
+    SamplingSettings,
+    candidates,
+    draw,
+    everything,
+    penalise,
+    settings_from,
+)
+
+LOGITS = npst.arrays(np.float32, st.integers(1, 40), elements=st.floats(-30, 30, width=16))
+
+
+def reference(logits: np.ndarray, chosen: SamplingSettings) -> dict[int, float]:
+    """The filters as they are defined, one token after another, no bounds and no tricks."""
+    weights = torch.softmax(
+        (torch.from_numpy(logits) - float(logits.max())) / chosen.temperature, dim=-1
+    ).tolist()
+    order = sorted(range(len(weights)), key=lambda token: (-weights[token], token))
+    kept = {}
+    before = 0.0
+    for rank, token in enumerate(order):
+        fits = (
+            (not chosen.top_k or rank < chosen.top_k)
+            and (chosen.top_p == 1 or before < chosen.top_p)
+            and weights[token] >= torch.tensor(weights[order[0]]).mul(chosen.min_p).item()
+            and weights[token] >= np.finfo(np.float32).tiny
+        )
+        if fits:
+            kept[token] = weights[token]
+        before += weights[token]
+    return kept
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    logits=LOGITS,
+    temperature=st.sampled_from([0.1, 0.8, 1.0, 2.5]),
+    top_k=st.integers(0, 45),
+    top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
+    min_p=st.one_of(st.just(0.0), st.floats(0.0, 1.0)),
+)
+def test_filters_keep_what_the_slow_definition_keeps(logits, temperature, top_k, top_p, min_p):
+    chosen = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+    found = candidates(torch.from_numpy(logits)[None], chosen)[0]
+    wanted = reference(logits, chosen)
+    # A probability on the very edge of a filter may fall to either side of it by rounding.
+    edge = set(wanted) ^ set(found.ids.tolist())
+    sums = np.cumsum(sorted(wanted.values(), reverse=True))
+    near_p = top_p < 1 and np.min(np.abs(sums - top_p), initial=1.0) < 1e-6
+    assert len(edge) <= (1 if near_p else 0)
+    assert list(found.weights) == sorted(found.weights, reverse=True)
+    for token, weight in zip(found.ids.tolist(), found.weights, strict=True):
+        assert token in edge or math.isclose(weight, wanted[token], rel_tol=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(logits=LOGITS, temperature=st.sampled_from([0.0, 0.7]), top_k=st.integers(0, 3), min_p=st.floats(0, 1))
+def test_the_most_probable_token_always_passes(logits, temperature, top_k, min_p):
+    chosen = SamplingSettings(temperature=temperature, top_k=top_k, min_p=min_p, top_p=0.01)
+    found = candidates(torch.from_numpy(logits)[None], chosen)[0]
+    assert found.ids[0] == int(np.argmax(logits))
+
+
+def test_rows_are_filtered_each_for_itself():
+    logits = torch.randn(7, 50, generator=torch.Generator().manual_seed(0)) * 4
+    chosen = SamplingSettings(min_p=0.1, top_p=0.8, top_k=9)
+    together = candidates(logits, chosen)
+    for number, found in enumerate(together):
+        alone = candidates(logits[number : number + 1], chosen)[0]
+        assert found.ids.tolist() == alone.ids.tolist()
+
+
+def test_banned_tokens_never_pass():
+    logits = torch.zeros(1, 5)
+    logits[0, [1, 3]] = -torch.inf
+    for temperature in (0.0, 1.0):
+        found = candidates(logits, SamplingSettings(temperature=temperature, min_p=0.0))[0]
+        assert sorted(found.ids.tolist()) == [0, 2, 4]
+        assert sorted(everything(logits[0], temperature).ids.tolist()) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_damaged_weights_are_an_error(temperature):
+    with pytest.raises(PennameError, match="damaged"):
+        candidates(torch.full((1, 4), torch.nan), SamplingSettings(temperature=temperature))
+
+
+def test_draws_follow_the_probabilities():
+    found = Candidates(np.array([7, 3, 9]), np.array([0.6, 0.3, 0.1]))
+    source = random.Random(1)
+    counts = {7: 0, 3: 0, 9: 0}
+    for _ in range(20_000):
+        counts[draw(found, source, lambda _: False)] += 1
+    assert [round(counts[token] / 20_000, 2) for token in (7, 3, 9)] == pytest.approx(
+        [0.6, 0.3, 0.1], abs=0.02
+    )
+
+
+def test_refused_tokens_leave_the_rest_in_proportion():
+    found = Candidates(np.array([7, 3, 9]), np.array([0.6, 0.3, 0.1]))
+    source = random.Random(1)
+    counts = {3: 0, 9: 0}
+    for _ in range(20_000):
+        counts[draw(found, source, lambda token: token == 7)] += 1
+    assert counts[3] / 20_000 == pytest.approx(0.75, abs=0.02)
+    assert draw(found, source, lambda _: True) is None
+    assert draw(found, source, lambda token: token == 7, greedy=True) == 3
+
+
+def test_the_penalty_is_that_of_ctrl_and_counts_a_token_once():
+    logits = torch.tensor([[2.0, -2.0, 3.0, 1.0]])
+    penalise(logits, torch.tensor([[0, 0, 1, -1, 3]]), 2.0, spare=3)
+    assert logits.tolist() == [[1.0, -4.0, 3.0, 1.0]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=30), st.integers(0, 4))
+def test_banned_ngrams_are_those_written_before(tokens, n):
+    ban = NgramBan(n, tokens)
+    grams = {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)} if n else set()
+    last = tuple(tokens[len(tokens) - n + 1 :]) if n > 1 else ()
+    wanted = {token for token in range(4) if n and len(tokens) >= n - 1 and (*last, token) in grams}
+    assert ban.banned() == wanted
+
+
+def test_every_setting_has_a_sentence():
+    from dataclasses import fields
+
+    assert all(each.metadata["text"].endswith(".") for each in fields(SamplingSettings))
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    wrong = SamplingSettings(temperature=math.nan, top_p=0.0, min_p=2.0, top_k=-1, max_tokens=0)
+    with pytest.raises(InputError) as caught:
+        wrong.check()
+    for name in ("temperature", "top_p", "min_p", "top_k", "max_tokens"):
+        assert name in str(caught.value)
+
+
+def test_settings_come_from_the_folder_unless_given():
+    folder = {"do_sample": True, "temperature": 0.5, "top_k": 50, "top_p": "odd", "min_p": True}
+    found = settings_from(folder, {"top_k": 3, "seed": 9})
+    assert (found.temperature, found.top_k, found.top_p, found.seed) == (0.5, 3, 1.0, 9)
+    assert settings_from({**folder, "do_sample": False}, {}).temperature == SamplingSettings().temperature
+    assert settings_from({"temperature": -4}, {"top_k": 3}) == SamplingSettings(top_k=3)
+    with pytest.raises(InputError, match="min_p"):
+        settings_from(folder, {"min_p": 3})
+    with pytest.raises(InputError, match="warmth"):
+        settings_from(folder, {"warmth": 3})
