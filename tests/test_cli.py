@@ -210,6 +210,18 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+def test_write(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["write", "The owl", "--model", model, "--max-tokens", "5", "--seed", "3", "--device", "cpu"]
+    assert call(*words, "-n", "2") == 0
+    first = capsys.readouterr()
+    assert first.out.count("The owl") == 2 and "--seed 3" in first.err
+    assert call(*words, "--json", "--quiet") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["settings"]["seed"] == 3 and first.out.startswith("The owl" + found["drafts"][0]["text"])
+    assert call(*words, "--temperature", "-1") == 2
+    assert call("write", "The owl") == 2
+
+
 def test_score(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "a.txt").write_text("One document.\n<|endoftext|>\nAnother one.\n", encoding="utf-8")
     (here / "b.txt").write_text("Žluťoučký kůň", encoding="utf-8")
