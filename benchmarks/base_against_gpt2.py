@@ -3,8 +3,8 @@
     python benchmarks/base_against_gpt2.py SHARDS TOKENIZER HELDOUT.txt... --seconds 120 --who ours|gpt2|both
 
 The peer is `transformers`' GPT2LMHeadModel in a plain compiled loop: bf16 autocast, fused AdamW (betas 0.9 and 0.95,
-weight decay 0.1 on matrices), warm-up and cosine to a tenth, gradient norm 1, no dropout. Compilation is not counted for
-either. Prints one row for each: tokens/s, steps, bits per byte on each held-out file.
+weight decay 0.1 on matrices), warm-up and cosine to a tenth, gradient norm 1, no dropout. Compilation is not counted
+for either. Prints one row for each: tokens/s, steps, bits per byte on each held-out file.
 """
 
 import argparse
@@ -29,7 +29,9 @@ from penname.text.tokenizer import encode_plain, read_documents
 CONTEXT, ROWS, MICRO = 1024, 128, 64
 
 
-def bits_per_byte(model: object, tokenizer: Tokenizer, paths: list[Path], device: Device, limit: int) -> dict[str, float]:
+def bits_per_byte(
+    model: object, tokenizer: Tokenizer, paths: list[Path], device: Device, limit: int
+) -> dict[str, float]:
     figures = {}
     for path in paths:
         texts, size = [], 0
@@ -46,7 +48,13 @@ def bits_per_byte(model: object, tokenizer: Tokenizer, paths: list[Path], device
 
 def ours(mixture: Mixture, vocab: int, device: Device, seconds: float) -> tuple[GPT, dict[str, float]]:
     model = GPT(GPTConfig(vocab, 512, 1408, 12, 8, 4, 64)).initialise(0)
-    warm = Run(TrainSettings(steps=10**6, rows=ROWS, context=CONTEXT), mixture, device, micro_rows=MICRO, compiled=True)
+    warm = Run(
+        TrainSettings(steps=10**6, rows=ROWS, context=CONTEXT),
+        mixture,
+        device,
+        micro_rows=MICRO,
+        compiled=True,
+    )
     trainer = Trainer(model, warm)
     feeder_step(trainer, 3)
     started = time.monotonic()
@@ -55,13 +63,23 @@ def ours(mixture: Mixture, vocab: int, device: Device, seconds: float) -> tuple[
     each = (time.monotonic() - started) / 8
     model.initialise(0)
     steps = int(seconds / each)
-    run = Run(TrainSettings(steps=steps, rows=ROWS, context=CONTEXT), mixture, device, micro_rows=MICRO, compiled=True)
+    run = Run(
+        TrainSettings(steps=steps, rows=ROWS, context=CONTEXT),
+        mixture,
+        device,
+        micro_rows=MICRO,
+        compiled=True,
+    )
     run.evaluations = 1
     again = Trainer(model, run)
     again.forward = trainer.forward
     again.objective = trainer.objective
     fitted = again.fit()
-    return model, {"steps": steps, "seconds": fitted.seconds, "tokens_per_second": fitted.tokens / fitted.seconds}
+    return model, {
+        "steps": steps,
+        "seconds": fitted.seconds,
+        "tokens_per_second": fitted.tokens / fitted.seconds,
+    }
 
 
 def feeder_step(trainer: Trainer, count: int) -> None:
@@ -85,13 +103,24 @@ class _Hidden(torch.nn.Module):
         return self.peer.transformer(ids).last_hidden_state  # type: ignore[no-any-return, operator, union-attr]
 
 
-def gpt2(mixture: Mixture, vocab: int, device: Device, seconds: float, rate: float) -> tuple[_Hidden, dict[str, float]]:
+def gpt2(
+    mixture: Mixture, vocab: int, device: Device, seconds: float, rate: float
+) -> tuple[_Hidden, dict[str, float]]:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
     shape = GPT2Config(
-        vocab_size=vocab, n_positions=CONTEXT, n_embd=512, n_layer=12, n_head=8, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
-        bos_token_id=0, eos_token_id=0, use_cache=False,
+        vocab_size=vocab,
+        n_positions=CONTEXT,
+        n_embd=512,
+        n_layer=12,
+        n_head=8,
+        resid_pdrop=0,
+        embd_pdrop=0,
+        attn_pdrop=0,
+        bos_token_id=0,
+        eos_token_id=0,
+        use_cache=False,
     )
     peer = GPT2LMHeadModel(shape).to(device.torch)
     matrices = [p for p in peer.parameters() if p.ndim >= 2]
@@ -132,7 +161,11 @@ def gpt2(mixture: Mixture, vocab: int, device: Device, seconds: float, rate: flo
         step(number, True, min(1.0, (number + 1) / (0.02 * steps)) * cosine)
     device.synchronize()
     spent = time.monotonic() - started
-    return _Hidden(peer), {"steps": steps, "seconds": spent, "tokens_per_second": steps * ROWS * CONTEXT / spent}
+    return _Hidden(peer), {
+        "steps": steps,
+        "seconds": spent,
+        "tokens_per_second": steps * ROWS * CONTEXT / spent,
+    }
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from penname.core import events
@@ -137,7 +138,9 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
     _self_test(device)
     module = getattr(torch, kind)
     name = module.get_device_name(index) if hasattr(module, "get_device_name") else "Apple GPU"
-    memory = module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
+    memory = (
+        module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
+    )
     precision, why = _precision(device)
     return Device(
         kind=kind,
@@ -156,18 +159,16 @@ def _cpu(reason: str) -> Device:
     import torch
 
     device = torch.device("cpu")
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, min(threads, torch.get_num_threads()))
-    torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium")
-    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported() and _bf16_instructions()
+    precision, threads, why = _fastest_on_cpu()
+    torch.set_num_threads(threads)
     return Device(
         kind="cpu",
         index=None,
         name=_processor_name(),
         reason=reason,
-        precision="bf16" if has_bf16 else "fp32",
-        precision_reason="the processor multiplies bfloat16 itself" if has_bf16 else "the processor has no bfloat16 unit",
+        precision=precision,
+        precision_reason=why,
         fused=_works(lambda: _one_step(device, fused=True)),
         compiles=_has_compiler(),
         memory=_total_memory(),
@@ -185,7 +186,7 @@ def _self_test(device: "torch.device") -> None:
     for place in (torch.device("cpu"), device):
         weight = right.to(place, copy=True).requires_grad_()
         product = torch.softmax(left.to(place) @ weight, dim=-1)
-        product.square().sum().backward()
+        torch.autograd.backward(product.square().sum())
         results.append((product.detach().cpu(), weight.grad.cpu() if weight.grad is not None else None))
     (want, want_grad), (got, got_grad) = results
     if want_grad is None or got_grad is None:
@@ -198,7 +199,11 @@ def _precision(device: "torch.device") -> tuple[str, str]:
     import torch
 
     for name, dtype in (("bf16", torch.bfloat16), ("fp16", torch.float16)):
-        if device.type == "cuda" and name == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        if (
+            device.type == "cuda"
+            and name == "bf16"
+            and not torch.cuda.is_bf16_supported(including_emulation=False)
+        ):
             continue
 
         def product(dtype: torch.dtype = dtype) -> None:
@@ -239,14 +244,42 @@ def _has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX") or "c++", "g++", "clang++", "cl"))
 
 
-def _bf16_instructions() -> bool:
-    """Whether the processor has bfloat16 products of its own, by what the kernel or oneDNN says."""
-    if platform.machine().lower() in ("arm64", "aarch64"):
-        return True
+@cache
+def _fastest_on_cpu() -> tuple[str, int, str]:
+    """Precision and threads with the fastest matrix products, measured, and what was measured.
+
+    Having the instructions does not say it (bfloat16 is slower than fp32 on some processors that multiply it), nor does
+    the number of cores (on a busy machine threads wait for each other).
+    """
     import torch
 
-    capabilities = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(capabilities and capabilities()) or bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = max(1, min(cores, torch.get_num_threads()))
+    rates = {
+        (name, count): _product_rate(dtype, count)
+        for count in sorted({cores, max(1, cores // 2)}, reverse=True)
+        for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32))
+    }
+    # The first entry wins ties: all cores, and less memory.
+    best = max(rates, key=lambda key: rates[key] * (1.0 if key[1] == cores else 0.8))
+    measured = ", ".join(f"{rate:,.0f} in {name} on {count}" for (name, count), rate in rates.items())
+    return best[0], best[1], f"measured GFLOP/s: {measured} threads"
+
+
+def _product_rate(dtype: "torch.dtype", count: int) -> float:
+    """GFLOP/s of the second best of a few products with `count` threads."""
+    import time
+
+    import torch
+
+    left, right = torch.ones(512, 512, dtype=dtype), torch.ones(512, 1024, dtype=dtype)
+    times = []
+    with threads(count):
+        for _ in range(6):
+            started = time.perf_counter()
+            _ = left @ right
+            times.append(time.perf_counter() - started)
+    return 2 * 512 * 512 * 1024 / sorted(times)[1] / 1e9
 
 
 def _processor_name() -> str:

@@ -98,7 +98,9 @@ def load_checkpoint(
         for name, weight in _named(model).items():
             weight.copy_(tensors[f"model/{name}"])
     _restore_optimizers(model, optimizers, tensors, saved["optimizers"])
-    extra = {name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")}
+    extra = {
+        name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")
+    }
     return saved["state"], extra
 
 

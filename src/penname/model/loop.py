@@ -182,7 +182,9 @@ class Trainer:
         if kept is not None:
             _restore(self.model, kept)
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip, foreach=True)
-        rate = learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
+        rate = (
+            learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
+        )
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
@@ -193,6 +195,14 @@ class Trainer:
         self.state.progress += (1.0 - self.state.progress) / (self.state.total - step)
         self.state.step += 1
         return loss
+
+    def step_once(self, number: int) -> None:
+        """One step outside a run, to measure how long it takes."""
+        first, last = parallel.share_of(self.settings.rows)
+        self.gradients(torch.from_numpy(self.run.mixture.batch(number, first, last - first)), number, False)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
 
     def gradients(self, windows: Tensor, step: int, masked: bool) -> Tensor:
         """Accumulate the gradient of a step over micro-batches; the same for any number of them."""
@@ -226,7 +236,11 @@ class Trainer:
         """Score held-out text and show a sample when their turn has come; keep the best weights."""
         step, total = self.state.step, self.state.total
         due = last or (step and step % max(1, total // self.run.evaluations) == 0 and step != total)
-        if due and self.run.validate is not None and not (self.state.curve and self.state.curve[-1][0] == step):
+        if (
+            due
+            and self.run.validate is not None
+            and not (self.state.curve and self.state.curve[-1][0] == step)
+        ):
             figure = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
             self.state.curve.append((step, figure))
             events.emit("evaluation", step=step, bits_per_byte=figure)
@@ -276,7 +290,9 @@ class Trainer:
             tokens_per_second=rate * tokens,
             seconds=clock.seconds(),
             seconds_left=(self.state.total - self.state.step) / rate if rate else None,
-            bits_per_byte=values[-1] / math.log(2) / self.run.bytes_per_token if self.run.bytes_per_token else None,
+            bits_per_byte=values[-1] / math.log(2) / self.run.bytes_per_token
+            if self.run.bytes_per_token
+            else None,
         )
 
     def keep_promise(self, clock: "_Clock") -> None:
@@ -303,16 +319,22 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         self.device.free_cache()
         self.micro_rows = max(1, self.micro_rows // 2)
-        events.warn(f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses.")
+        events.warn(
+            f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses."
+        )
 
     def recover(self, step: int) -> None:
         """A loss that is not a number: back to the last checkpoint, with half the learning rate."""
         if self.state.scale < 0.05:
-            raise PennameError("The loss keeps turning into NaN: lower the learning rates, or use --precision fp32.")
+            raise PennameError(
+                "The loss keeps turning into NaN: lower the learning rates, or use --precision fp32."
+            )
         scale = self.state.scale / 2
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
         if checkpoint is None:
-            raise PennameError(f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to.")
+            raise PennameError(
+                f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to."
+            )
         self.load(checkpoint)
         self.state.scale = scale
         events.warn(
@@ -320,7 +342,7 @@ class Trainer:
         )
 
     def round_weights(self) -> dict[str, Tensor]:
-        """Replace matrices by what they become in few bits; the gradient there moves the exact ones (straight-through)."""
+        """Replace matrices by what they become in few bits; the gradient there moves the exact ones."""
         kept = _copy(self.model)
         bits, group = self.run.quantise
         with torch.no_grad():
@@ -379,7 +401,9 @@ class Trainer:
         values["losses"] = [tuple(pair) for pair in values["losses"]]
         values["curve"] = [tuple(pair) for pair in values["curve"]]
         self.state = _State(**values)
-        best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
+        best = {
+            name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")
+        }
         self.best = best or None
         average = {n.removeprefix("average/"): v for n, v in extra.items() if n.startswith("average/")}
         if self.average is not None and average:

@@ -27,7 +27,7 @@ def sliced_loss(hidden: Tensor, table: Tensor, targets: Tensor, rows: int = 1024
 
 
 class _Sliced(torch.autograd.Function):
-    """Linear layer and cross-entropy in one (the idea of Liger Kernel's fused linear cross-entropy, Hsu et al. 2024)."""
+    """Linear layer and cross-entropy in one (the idea of Liger Kernel, Hsu et al. 2024)."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int) -> Tensor:
@@ -51,9 +51,9 @@ class _Sliced(torch.autograd.Function):
             if to_hidden is not None:
                 to_hidden[start : start + rows] = small @ weight
             if to_table is not None:
-                to_table.addmm_(small.T.float(), part.float()) if small.dtype == torch.float32 else to_table.add_(
-                    small.T @ part
-                )
+                to_table.addmm_(
+                    small.T.float(), part.float()
+                ) if small.dtype == torch.float32 else to_table.add_(small.T @ part)
         ctx.save_for_backward(to_hidden, to_table)
         return total
 

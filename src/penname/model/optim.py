@@ -1,6 +1,6 @@
 """Optimizers: Muon for the hidden matrices, AdamW for embeddings and norms.
 
-    optimizers = build_optimizers(model, OptimizerSettings())
+optimizers = build_optimizers(model, OptimizerSettings())
 """
 
 from collections import defaultdict
@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
             if "momentum_buffer" not in self.state[weight]:
                 self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         buffers = [self.state[weight]["momentum_buffer"] for weight in weights]
-        gradients = [weight.grad for weight in weights]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         nesterov = torch._foreach_lerp(gradients, buffers, group["momentum"])
         rows, columns = weights[0].shape

@@ -98,11 +98,15 @@ def find_texts(books: Sequence[Path]) -> list[Path]:
         else:
             raise InputError(f"{book} does not exist: give text files, or folders that hold some.")
     if not found:
-        raise InputError(f"There is no text in {', '.join(map(str, books))}: files should end in {', '.join(_TEXT)}.")
+        raise InputError(
+            f"There is no text in {', '.join(map(str, books))}: files should end in {', '.join(_TEXT)}."
+        )
     names = [path.name.split(".")[0] for path in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"Two files are called {twice[0]}: rename one, since shards are named after their files.")
+        raise InputError(
+            f"Two files are called {twice[0]}: rename one, since shards are named after their files."
+        )
     return found
 
 
@@ -209,13 +213,18 @@ def _without_held_out(
         for end in shard.ends.tolist():
             ids = shard.ids[start:end]
             start = end
-            mark = hashlib.sha256(ids[:64].astype("<u4").tobytes()).digest()
-            if int.from_bytes(mark[:4], "big") % _HELD_OUT == 0:
+            if is_held_out(ids):
                 held.append(ids[: min(most, ids.size - 1)].astype(np.int64))
             else:
                 kept.append(ids)
                 lengths.append(ids.size)
     return np.concatenate(kept), np.cumsum(np.array(lengths, np.int64)), held
+
+
+def is_held_out(ids: npt.NDArray[Any]) -> bool:
+    """Whether a document is held out, by a hash of its first 64 tokens: the same ones in every run."""
+    mark = hashlib.sha256(ids[:64].astype("<u4").tobytes()).digest()
+    return int.from_bytes(mark[:4], "big") % _HELD_OUT == 0
 
 
 def _validate(model: GPT, held: Sequence[npt.NDArray[np.int64]], sizes: int, device: Device) -> float:

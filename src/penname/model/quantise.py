@@ -75,11 +75,17 @@ def unpack_planes(planes: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.i
     raised = np.zeros(count, np.uint8)
     for bit, plane in enumerate(planes):
         raised |= np.unpackbits(plane, count=count) << np.uint8(bit)
-    return (raised.astype(np.int16) - 2 ** (planes.shape[0] - 1)).astype(np.int8)
+    integers: npt.NDArray[np.int8] = (raised.astype(np.int16) - 2 ** (planes.shape[0] - 1)).astype(np.int8)
+    return integers
 
 
 def write_packed(
-    path: Path, weights: dict[str, Tensor], *, bits: int, group: int = 64, metadata: dict[str, Any] | None = None
+    path: Path,
+    weights: dict[str, Tensor],
+    *,
+    bits: int,
+    group: int = 64,
+    metadata: dict[str, Any] | None = None,
 ) -> int:
     """Write matrices in `bits` bits and vectors in float16 to a safetensors file; return its size in bytes."""
     from safetensors.torch import save_file
@@ -118,6 +124,8 @@ def read_packed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 integers = torch.from_numpy(unpack_planes(planes, rows * columns)).view(rows, columns)
                 weights[name] = restore_groups(integers, file.get_tensor(f"{name}.scales"))
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{path} is not a packed model that can be read ({error}): install penname again.") from error
+        raise InputError(
+            f"{path} is not a packed model that can be read ({error}): install penname again."
+        ) from error
     about: dict[str, Any] = json.loads(header.get("about", "{}"))
     return weights, about

@@ -76,7 +76,9 @@ def load_recipe(name_or_path: str) -> Recipe:
         text = files("penname.recipes").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
         known = ", ".join(shipped_recipes())
-        raise InputError(f"There is no recipe called {name_or_path!r}: use {known}, or the path of a .toml file.")
+        raise InputError(
+            f"There is no recipe called {name_or_path!r}: use {known}, or the path of a .toml file."
+        )
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

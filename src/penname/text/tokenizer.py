@@ -159,7 +159,9 @@ def read_documents(path: Path) -> Iterator[str]:
                 else:
                     lines.append(line)
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): convert it first.") from error
+        raise InputError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): convert it first."
+        ) from error
     except (EOFError, OSError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
     if text := "".join(lines).strip():

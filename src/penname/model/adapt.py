@@ -1,0 +1,165 @@
+"""Adapt a base to a blog, or train a small network on the blog alone.
+
+In: texts of posts and a base. Out: the trained network, and what the run was.
+
+    learned = adapt(base, posts, held_out, replay, plan, device, folder=workspace.checkpoints)
+
+The adaptation is one more decay phase of the base's own schedule: blog and replayed base text mixed in every batch, the
+learning rate falling to zero, the state that is best on held-out posts kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from penname.core.device import Device
+from penname.model.gpt import GPT, GPTConfig
+from penname.model.loop import Fitted, Run, train
+from penname.model.plan import Plan
+from penname.model.score import token_nats
+from penname.text.batches import Mixture, Stream, document_ends
+from penname.text.tokenizer import encode_documents, encode_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tokenizers import Tokenizer
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Documents as token ids (n,), their ends (documents,) and the bytes of their text."""
+
+    ids: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.int64]
+    text_bytes: int
+
+
+def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
+    """Encode documents, each ended by `end`."""
+    ids = encode_documents(tokenizer, texts, end)
+    return Encoded(ids, document_ends(ids, end), sum(len(text.encode("utf-8")) for text in texts))
+
+
+def adapt(
+    model: GPT,
+    blog: Encoded,
+    replay: Encoded | None,
+    plan: Plan,
+    device: Device,
+    *,
+    cap: float = 0.2,
+    folder: Path | None = None,
+    fingerprint: str = "",
+    validate: "Callable[[GPT], float] | None" = None,
+    sample: "Callable[[GPT], str] | None" = None,
+    strength: float = 1.0,
+    seconds: float | None = None,
+    stop_after: int | None = None,
+) -> Fitted:
+    """Train `model` in place by `plan`; `strength` below 1 goes only that part of the way from base to blog.
+
+    Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
+    """
+    settings = plan.settings
+    before = (
+        {name: weight.detach().clone() for name, weight in model.named_parameters()} if strength < 1 else {}
+    )
+    streams = [(Stream(blog.ids, blog.ends, settings.context, settings.seed * 10 + 1, cap), plan.share)]
+    if replay is not None and plan.share < 1:
+        streams.append(
+            (Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share)
+        )
+    few = device.kind == "cpu"
+    run = Run(
+        settings,
+        Mixture(streams, settings.rows),
+        device,
+        folder=folder,
+        validate=validate,
+        sample=sample,
+        micro_rows=plan.micro_rows,
+        evaluations=5 if few else 8,
+        samples=2 if few else 4,
+        save_seconds=60.0,
+        seconds=seconds,
+        bytes_per_token=blog.text_bytes / max(1, blog.ids.size),
+        fingerprint=fingerprint,
+        stop_after=stop_after,
+    )
+    fitted = train(model, run)
+    if before:
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                weight.lerp_(before[name].to(weight.device), 1 - strength)
+    return fitted
+
+
+def validator(
+    tokenizer: "Tokenizer", texts: Sequence[str], device: Device, end: int, most_tokens: int, context: int
+) -> "Callable[[GPT], float] | None":
+    """A function that gives the bits per byte of held-out texts, or of the first part of each where they are long."""
+    if not texts:
+        return None
+    pieces = shortened([encode_plain(tokenizer, text) for text in texts], most_tokens)
+    arrays = [np.array(piece, np.int64) for piece in pieces if piece]
+    size = sum(
+        len(tokenizer.decode(list(piece), skip_special_tokens=False).encode("utf-8")) for piece in pieces
+    )
+
+    def validate(model: GPT) -> float:
+        nats = token_nats(model, arrays, device, end=end, context=context, stride=context)
+        return float(sum(values.sum(dtype=np.float64) for values in nats)) / float(np.log(2)) / max(1, size)
+
+    return validate
+
+
+def shortened(texts: Iterable[list[int]], most: int) -> list[list[int]]:
+    """The beginnings of token lists so that all hold about `most` tokens together, every list kept."""
+    listed = list(texts)
+    low, high = 1, max((len(text) for text in listed), default=1)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(min(len(text), middle) for text in listed) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return [text[:low] for text in listed]
+
+
+def small_shape(words: int, vocab_size: int) -> GPTConfig:
+    """A network for a blog alone: few weights, since a blog cannot teach many."""
+    width, layers = (256, 4) if words < 100_000 else (384, 6)
+    return GPTConfig(
+        vocab_size=vocab_size,
+        hidden_size=width,
+        intermediate_size=(width * 8 // 3 + 63) // 64 * 64,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        num_key_value_heads=max(1, width // 128),
+        head_dim=64,
+        max_position_embeddings=512,
+    )
+
+
+def as_record(fitted: Fitted, plan: Plan) -> dict[str, Any]:
+    """What the report shows of a run: plan, losses, held-out curve."""
+    losses = fitted.losses[:: max(1, len(fitted.losses) // 500)]
+    return {
+        "steps": fitted.steps,
+        "tokens": fitted.tokens,
+        "seconds": round(fitted.seconds, 1),
+        "best_validation_bits_per_byte": fitted.best if np.isfinite(fitted.best) else None,
+        "best_step": fitted.best_step,
+        "blog_share": round(plan.share, 4),
+        "passes": round(plan.passes, 2),
+        "reasons": list(plan.reasons),
+        "settings": vars(plan.settings) | {},
+        "losses": [[step, round(loss, 4)] for step, loss in losses],
+        "curve": [[step, round(figure, 4)] for step, figure in fitted.curve],
+    }

@@ -1,0 +1,354 @@
+"""Train on a blog: what `penname train` and `penname plan` do.
+
+    trained = train_site(Path("my-blog"), TrainOptions(minutes=10))
+
+In: a site. Out: a workspace with `text.json`, `model/` (a Hugging Face folder), `training.json` and the log. Prepares
+the posts, plans within the time, adapts the base (or trains a small network from scratch), keeps the state that is best
+on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penname import __version__
+from penname.blog.languages import language_of
+from penname.blog.read import ReadOptions
+from penname.core import events
+from penname.core.device import Device, pick_device
+from penname.core.errors import InputError
+from penname.core.files import read_json, write_json
+from penname.core.workspace import Step, Workspace, content_hash, run_step
+from penname.text.prepare import Prepared, PrepareOptions, prepare, workspace_for
+
+if TYPE_CHECKING:
+    from penname.model.folder import LoadedModel
+    from penname.model.gpt import GPT
+    from penname.model.plan import Plan
+
+TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
+LEAST_WORDS = 2_000
+_CPU_MINUTES = 10.0
+_BYTES_PER_TOKEN = 4.3
+_LANGUAGES = 60
+"""Posts whose language is looked at."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a blog is learned; None leaves the choice to the plan."""
+
+    workspace: Path | None = None
+    """The blog's workspace."""
+    read: ReadOptions = field(default_factory=ReadOptions)
+    """What is read."""
+    how: str = "hash"
+    """How posts are held out: `hash` or `newest`."""
+    cap: float = 0.2
+    """Largest share of a pass that one post may take."""
+    base: Path | None = None
+    """A local model folder to adapt instead of the shipped base."""
+    from_scratch: bool = False
+    """Train a small network on the blog alone."""
+    minutes: float | None = None
+    """The time that training may take; on a CPU 10 unless given."""
+    steps: int | None = None
+    """Optimizer steps, instead of a time."""
+    passes: float | None = None
+    """Passes over the training posts."""
+    share: float | None = None
+    """Share of each batch that is blog; the rest replays the base's text."""
+    rate: float | None = None
+    """Peak learning rate."""
+    dropout: float | None = None
+    """Share of activations dropped."""
+    goldfish: int = 0
+    """Leave one target in this many out of the loss, so that posts cannot be learned by heart."""
+    strength: float = 1.0
+    """How far to go from the base (0) to the adapted model (1)."""
+    device: str = "auto"
+    """Where to train."""
+    seed: int = 1
+    """Seed of everything random."""
+    anyway: bool = False
+    """Train although the blog is too small, or in another language than the base."""
+    again: bool = False
+    """Train although nothing has changed."""
+
+    def check(self) -> None:
+        """Raise one `InputError` that lists all that is wrong."""
+        wrong = []
+        if self.minutes is not None and self.minutes <= 0:
+            wrong.append(f"--minutes must be above 0, not {self.minutes:g}")
+        if self.steps is not None and self.steps < 1:
+            wrong.append(f"--steps must be at least 1, not {self.steps}")
+        if self.passes is not None and self.passes <= 0:
+            wrong.append(f"--passes must be above 0, not {self.passes:g}")
+        if self.share is not None and not 0 < self.share <= 1:
+            wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
+        if not 0 <= self.strength <= 1:
+            wrong.append(f"--strength is between 0 and 1, not {self.strength:g}")
+        if self.from_scratch and self.base is not None:
+            wrong.append("--from-scratch and --base cannot go together")
+        if wrong:
+            raise InputError("This cannot be trained: " + "; ".join(wrong) + ".")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A workspace with a model, and whether anything was trained this time."""
+
+    workspace: Workspace
+    done: bool
+
+
+def train_site(site: Path, options: TrainOptions) -> Trained:
+    """Prepare, plan, train and save. Raises `InputError` for unusable input, `Interrupted` after Ctrl-C, saved."""
+    options.check()
+    workspace = workspace_for(site, options.workspace)
+    with workspace.lock("penname train"), events.listening(events.LogFile(workspace.log)):
+        prepared = _prepared(site, workspace, options)
+        inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
+        return Trained(
+            workspace,
+            run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs), options.again),
+        )
+
+
+def plan_site(site: Path, options: TrainOptions) -> "Plan":
+    """What `train_site` would do; the posts are prepared, the speed is measured, nothing is trained."""
+    options.check()
+    workspace = workspace_for(site, options.workspace)
+    with workspace.lock("penname plan"):
+        prepared = _prepared(site, workspace, options)
+        return _Job(prepared, options).plan()
+
+
+def _prepared(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
+    chosen = PrepareOptions(
+        read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch
+    )
+    prepared = prepare(site, workspace, chosen)
+    words = sum(post.words for post in prepared.side("train"))
+    if words < LEAST_WORDS and not options.anyway:
+        raise InputError(
+            f"The blog gives {words:,} words to learn from, fewer than {LEAST_WORDS:,}: a model would repeat them or "
+            "ignore them. Write more, or use --anyway."
+        )
+    if not options.from_scratch and options.base is None and not options.anyway:
+        _check_language(prepared)
+    return prepared
+
+
+def _check_language(prepared: Prepared) -> None:
+    posts = sorted(prepared.side("train"), key=lambda post: -post.words)[:_LANGUAGES]
+    words: dict[str, int] = {}
+    for post in posts:
+        code = language_of(post.text)
+        words[code] = words.get(code, 0) + post.words
+    most = max(words, key=lambda code: words[code], default="en")
+    if most not in ("en", "unknown"):
+        raise InputError(
+            f"The blog is mostly in another language ({most}) than the base, which knows English only: use "
+            "--from-scratch, give a base of that language with --base, or use --anyway."
+        )
+
+
+def _deciding(options: TrainOptions) -> dict[str, Any]:
+    """The options that decide what is learned."""
+    chosen = {
+        k: v
+        for k, v in vars(options).items()
+        if k not in ("workspace", "read", "how", "device", "again", "anyway")
+    }
+    return {**chosen, "base": str(options.base) if options.base else None}
+
+
+class _Job:
+    """One training: the device, the network, the encoded texts."""
+
+    def __init__(self, prepared: Prepared, options: TrainOptions) -> None:
+        from penname.model.adapt import encode
+
+        self.prepared, self.options = prepared, options
+        self.device = pick_device(options.device)
+        events.note(
+            f"Device: {self.device.name}, {self.device.reason}; "
+            f"{self.device.precision}, {self.device.precision_reason}."
+        )
+        self.loaded = self._load()
+        posts = prepared.side("train")
+        with events.task("Encoding the blog"):
+            self.blog = encode(self.loaded.tokenizer, [post.document for post in posts], self.loaded.end)
+
+    def _load(self) -> "LoadedModel":
+        from penname.model.base import load_base
+
+        if not self.options.from_scratch:
+            return load_base(self.options.base)
+        from penname.model.adapt import small_shape
+        from penname.model.folder import LoadedModel
+        from penname.model.gpt import GPT
+        from penname.text.tokenizer import end_id, load_tokenizer
+
+        folder = self.prepared.workspace.folder
+        tokenizer = load_tokenizer(folder)
+        words = sum(post.words for post in self.prepared.side("train"))
+        config = small_shape(words, tokenizer.get_vocab_size())
+        model = GPT(config).initialise(self.options.seed)
+        return LoadedModel(model, tokenizer, end_id(tokenizer), config, folder, "", {})
+
+    def plan(self) -> "Plan":
+        """Measure the speed and fit the run to the time."""
+        from penname.model.plan import make_plan, make_scratch_plan, measure_speed
+
+        options = self.options
+        context = min(self.loaded.config.max_position_embeddings, 512 if self.device.kind == "cpu" else 1024)
+        rows = 1 if self.device.kind == "cpu" else 16
+        with events.task("Measuring the speed"):
+            speed = measure_speed(self.loaded.model.to(self.device.torch), self.device, context, rows)
+        make = make_scratch_plan if options.from_scratch else make_plan
+        return make(
+            blog_tokens=int(self.blog.ids.size),
+            speed=speed,
+            device=self.device,
+            wishes=self.wishes(),
+            context=context,
+        )
+
+    def wishes(self) -> Any:
+        """What the user set."""
+        from penname.model.plan import Wishes
+
+        o = self.options
+        minutes = o.minutes
+        if minutes is None and o.steps is None and self.device.kind == "cpu":
+            minutes = _CPU_MINUTES
+        seconds = minutes * 60 if minutes is not None and o.steps is None else None
+        return Wishes(seconds, o.steps, o.passes, o.share, o.rate, o.dropout, o.goldfish, False, o.seed)
+
+
+def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) -> None:
+    from penname.model.adapt import adapt, as_record, encode, validator
+    from penname.model.base import replay_texts
+
+    workspace = prepared.workspace
+    job = _Job(prepared, options)
+    loaded, device = job.loaded, job.device
+    plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
+    for reason in plan.reasons:
+        events.note(reason)
+    replay = None
+    if not options.from_scratch and plan.share < 1:
+        with events.task("Encoding the replay"):
+            needed = plan.settings.steps * plan.settings.rows * plan.settings.context * (1 - plan.share)
+            replay = encode(loaded.tokenizer, _enough(replay_texts(), needed), loaded.end)
+    held = [post.document for post in prepared.side("validation")]
+    context = plan.settings.context
+    fitted = adapt(
+        loaded.model,
+        job.blog,
+        replay,
+        plan,
+        device,
+        cap=options.cap,
+        folder=workspace.checkpoints,
+        fingerprint=fingerprint,
+        validate=validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context),
+        sample=_sampler(loaded, prepared, device),
+        strength=options.strength,
+        seconds=options.minutes * 60 if options.minutes else None,
+    )
+    _save(prepared, job, plan, as_record(fitted, plan), fitted.model)
+    shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+
+
+def _enough(texts: Iterator[str], tokens: float) -> list[str]:
+    """The first texts that hold about `tokens` tokens: no more is encoded than a run will read."""
+    taken: list[str] = []
+    size = 0.0
+    for text in texts:
+        if size > tokens * _BYTES_PER_TOKEN:
+            break
+        taken.append(text)
+        size += len(text)
+    return taken
+
+
+def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
+    """The plan of a run that was stopped, so that it goes on as it began; else a new one."""
+    from penname.model.checkpoint import newest_checkpoint
+    from penname.model.plan import Plan
+    from penname.model.settings import TrainSettings
+
+    path = workspace.checkpoints / "plan.json"
+    if path.is_file() and newest_checkpoint(workspace.checkpoints) is not None:
+        found = read_json(path, "the plan of a run")
+        if found.get("key") == key:
+            values = found["plan"] | {"reasons": tuple(found["plan"]["reasons"])}
+            return Plan(**values | {"settings": TrainSettings(**values["settings"])}), key
+        events.note("The run that was stopped had other settings or posts: starting anew.")
+    shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+    plan = job.plan()
+    write_json(path, {"key": key, "plan": asdict(plan)})
+    return plan, key
+
+
+def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Callable[[GPT], str]":
+    """A function that shows how the model would begin a post: the same title and seed each time."""
+    from penname.model.generate import generate_batch
+    from penname.model.sampling import SamplingSettings
+
+    posts = prepared.side("validation") or prepared.side("train")
+    title = posts[0].title or "Notes"
+    settings = SamplingSettings(max_tokens=60, seed=1)
+
+    def sample(model: "GPT") -> str:
+        drafts = generate_batch(model, loaded.tokenizer, [f"{title}\n\n"], settings, device, end=loaded.end)
+        return f"{title}\n\n{drafts[0].text.strip()}"
+
+    return sample
+
+
+def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
+    from penname.model.folder import save_model
+
+    workspace = prepared.workspace
+    generation = {"temperature": 0.8, "min_p": 0.05}
+    card = _card(prepared, job, record)
+    save_model(
+        workspace.model,
+        model.cpu(),
+        job.loaded.tokenizer,
+        card=card,
+        generation=generation,
+        end=job.loaded.end,
+    )
+    write_json(
+        workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed}
+    )
+    workspace.write(settings=workspace.read().get("settings", {}) | {"train": _deciding(job.options)})
+    best = record["best_validation_bits_per_byte"]
+    figure = f", {best:.3f} bits per byte on held-out posts" if best else ""
+    events.note(f"Trained {record['steps']:,} steps in {record['seconds']:.0f} s{figure}: {workspace.model}.")
+
+
+def _card(prepared: Prepared, job: _Job, record: dict[str, Any]) -> str:
+    """A model card with honest figures."""
+    training = prepared.side("train")
+    words = sum(post.words for post in training)
+    how = "trained from scratch" if job.options.from_scratch else "adapted from penname's base"
+    if job.options.base is not None:
+        how = f"adapted from {job.options.base.name}"
+    best = record["best_validation_bits_per_byte"]
+    held = f"{best:.3f} bits per byte" if best else "not measured"
+    return f"""# The voice of {prepared.workspace.folder.stem}
+
+A private language model made by penname {__version__}: {how} on {words:,} words of {len(training):,} posts, in
+{record["passes"]:g} passes. Held-out posts: {held}.
+
+It was made from one person's writing, for that person. It writes drafts in a voice; it knows no facts, and what it says
+of people, dates and figures is invented. Ask the author before passing it on.
+"""
