@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -201,13 +202,15 @@ def test_a_closed_pipe_is_no_error(site: Path) -> None:
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(tmp_path: Path) -> Iterator[Path]:
     from tiny_models import random_model, tiny_tokenizer
 
+    from penname.core.device import threads
     from penname.model.folder import save_model
 
     save_model(tmp_path / "model", random_model(), tiny_tokenizer(), card="# Tiny\n", generation={})
-    return tmp_path / "model"
+    with threads(1):  # at this size more only wait for each other
+        yield tmp_path / "model"
 
 
 def test_write(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,12 +271,37 @@ def test_shell_completion_is_offered() -> None:
     assert done.stdout.decode().split() == ["stats"]
 
 
-def test_the_demo(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_then_write_then_train_again(
+    site: Path, model: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", site, "--base", model, "--steps", "2", "--device", "cpu", "--anyway"]
+    assert call("plan", *words[1:]) == 0
+    assert "2 steps" in capsys.readouterr().out
+    assert call(*words) == 0
+    workspace = Workspace(here / "my-blog.penname")
+    assert (workspace.model / "model.safetensors").exists() and not workspace.checkpoints.exists()
+    assert str(workspace.model) in capsys.readouterr().out
+    assert call("write", "Word", "--max-tokens", "3", "--device", "cpu") == 0
+    assert capsys.readouterr().out.startswith("Word")
+    assert call(*words) == 0
+    assert "train: nothing has changed" in capsys.readouterr().err
+
+
+def test_train_refuses_a_blog_that_is_too_small(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", site, "--minutes", "1", "--quiet") == 2
+    assert "fewer than 2,000" in capsys.readouterr().err
+    assert call("train", site, "--minutes", "-1") == 2
+
+
+def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
     from penname.use.demo import run_demo
+    from penname.use.train import TrainOptions
 
-    run_demo(here / "demo", Console(width=100))
-    assert "943" in capsys.readouterr().out
+    chosen = TrainOptions(workspace=here / "demo", base=model, steps=2, device="cpu", anyway=True)
+    run_demo(chosen, Console(width=100))
+    out = capsys.readouterr().out
+    assert "943" in out and "A draft in Pepys's voice" in out
     assert len(json.loads((here / "demo" / "text.json").read_text(encoding="utf-8"))) == 943
     assert sample_site().exists()

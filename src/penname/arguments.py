@@ -64,6 +64,32 @@ WithTokenizer = Annotated[
 Vocabulary = Annotated[int, Option(help="Entries of the tokenizer. [default: by the blog's size]")]
 Again = Annotated[bool, Option("--again", help="Do it although nothing has changed.")]
 
+# -- training ----------------------------------------------------------------------------------------------------------
+
+BaseModel = Annotated[
+    Path | None,
+    Option("--base", metavar="DIR", help="A model folder to adapt instead of penname's own base."),
+]
+FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small network on the blog alone.")]
+TrainMinutes = Annotated[
+    float | None,
+    Option("--minutes", help="Time that training may take. [default: 10 on a CPU, else what it needs]"),
+]
+DemoMinutes = Annotated[float, Option("--minutes", help="Time that training may take.")]
+Steps = Annotated[int | None, Option(help="Optimizer steps, instead of a time.")]
+BlogPasses = Annotated[float | None, Option("--passes", help="Passes over the training posts. [default: 4]")]
+Share = Annotated[
+    float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")
+]
+Rate = Annotated[float | None, Option(help="Peak learning rate.")]
+Dropout = Annotated[float | None, Option(help="Share of activations dropped.")]
+Goldfish = Annotated[int, Option(help="Leave one token in so many out, against learning by heart; 0: none.")]
+Strength = Annotated[float, Option(help="How far to go from the base (0) to the blog (1).")]
+TrainSeed = Annotated[int, Option("--seed", help="Seed of everything random.")]
+Anyway = Annotated[
+    bool, Option("--anyway", help="Train although the blog is too small or not in the base's language.")
+]
+
 # -- books and base models ---------------------------------------------------------------------------------------------
 
 ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.")]

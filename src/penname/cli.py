@@ -7,10 +7,8 @@ In: the command line. Out: results on standard output, everything else on standa
 """
 
 import contextlib
-import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +78,17 @@ def options(quiet: given.Quiet = False, debug: given.Debug = False, version: Ver
 
 
 @app.command()
-def demo(workspace: given.WorkspaceFolder = None) -> None:
+def demo(
+    workspace: given.WorkspaceFolder = None, minutes: given.DemoMinutes = 3.0, device: given.Device = "auto"
+) -> None:
     """Walk the whole way on the sample blog, in minutes."""
+    from penname.core.terminal import console
     from penname.use.demo import run_demo
+    from penname.use.train import TrainOptions
 
+    chosen = TrainOptions(workspace=workspace or Path("penname-demo"), minutes=minutes, device=device)
     with _showing():
-        run_demo(workspace or Path("penname-demo"), _console())
+        run_demo(chosen, console())
 
 
 @app.command()
@@ -103,14 +106,15 @@ def stats(
     from penname.blog.read import read_blog
     from penname.blog.stats import blog_stats
     from penname.blog.stats_table import print_stats
+    from penname.core.terminal import console, print_json
 
     wanted = _reading(pages, drafts, trashed, code, keep_private, keep_boilerplate)
     with _showing():
         found = blog_stats(read_blog(site, wanted))
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
-        print_stats(found, _console())
+        print_stats(found, console())
 
 
 @app.command()
@@ -143,11 +147,100 @@ def prepare(
     )
     with _showing():
         place = workspace_for(site, workspace)
-        with _working(place, "penname prepare"):
+        with place.at_work("penname prepare"):
             prepared = prepare_site(site, place, chosen)
     print(
         f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words."
     )
+
+
+@app.command()
+def train(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    minutes: given.TrainMinutes = None,
+    from_scratch: given.FromScratch = False,
+    base: given.BaseModel = None,
+    steps: given.Steps = None,
+    passes: given.BlogPasses = None,
+    share: given.Share = None,
+    rate: given.Rate = None,
+    dropout: given.Dropout = None,
+    goldfish: given.Goldfish = 0,
+    strength: given.Strength = 1.0,
+    split: given.SplitHow = "hash",
+    cap: given.Cap = 0.2,
+    device: given.Device = "auto",
+    seed: given.TrainSeed = 1,
+    anyway: given.Anyway = False,
+    again: given.Again = False,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
+) -> None:
+    """Learn a blog's voice; the same command goes on after a stop."""
+    from penname.use.train import TrainOptions, train_site
+
+    chosen = TrainOptions(
+        workspace=workspace,
+        read=_reading(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        how=split,
+        cap=cap,
+        base=base,
+        from_scratch=from_scratch,
+        minutes=minutes,
+        steps=steps,
+        passes=passes,
+        share=share,
+        rate=rate,
+        dropout=dropout,
+        goldfish=goldfish,
+        strength=strength,
+        device=device,
+        seed=seed,
+        anyway=anyway,
+        again=again,
+    )
+    with _showing():
+        trained = train_site(site, chosen)
+    print(
+        f'{trained.workspace.model} is ready: penname write --workspace {trained.workspace.folder} "Your title" --title'
+    )
+
+
+@app.command()
+def plan(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    minutes: given.TrainMinutes = None,
+    from_scratch: given.FromScratch = False,
+    base: given.BaseModel = None,
+    steps: given.Steps = None,
+    passes: given.BlogPasses = None,
+    device: given.Device = "auto",
+    seed: given.TrainSeed = 1,
+    anyway: given.Anyway = False,
+) -> None:
+    """Say what `penname train` would do, and how long it would take."""
+    from penname.use.train import TrainOptions, plan_site
+
+    chosen = TrainOptions(
+        workspace=workspace,
+        base=base,
+        from_scratch=from_scratch,
+        minutes=minutes,
+        steps=steps,
+        passes=passes,
+        device=device,
+        seed=seed,
+        anyway=anyway,
+    )
+    with _showing():
+        found = plan_site(site, chosen)
+    print("\n".join(found.reasons))
 
 
 @app.command()
@@ -173,6 +266,7 @@ def write(
     as_json: given.AsJson = False,
 ) -> None:
     """Write drafts in the blog's voice."""
+    from penname.core.terminal import print_json
     from penname.use.write import WriteOptions, printer, read_prompt
     from penname.use.write import write as write_drafts
 
@@ -201,7 +295,7 @@ def write(
     with _showing(moving=False):
         written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout))
     if as_json:
-        _print_json(written.to_json())
+        print_json(written.to_json())
     else:
         print()
 
@@ -216,13 +310,14 @@ def score(
 ) -> None:
     """Measure how well a model predicts text, in bits per byte."""
     from penname.core.device import pick_device
+    from penname.core.terminal import print_json
     from penname.model.base import load_base
     from penname.use.score import score_files
 
     with _showing():
         found = score_files(files, load_base(_model(model, workspace)), pick_device(device), show=True)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
     for row in rows:
@@ -321,14 +416,15 @@ def pretrain(
 @app.command()
 def doctor(workspace: given.WorkspaceFolder = None, as_json: given.AsJson = False) -> None:
     """Say what is here, what is used and why."""
+    from penname.core.terminal import console, print_json
     from penname.use.doctor import examine, print_findings, to_json
 
     with _showing():
         findings = examine(workspace)
     if as_json:
-        _print_json(to_json(findings))
+        print_json(to_json(findings))
     else:
-        print_findings(findings, _console())
+        print_findings(findings, console())
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -359,16 +455,6 @@ def _showing(moving: bool = True) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _working(place: Any, who: str) -> Iterator[None]:
-    """Hold a workspace's lock and keep its log while the block runs."""
-    from penname.core import events
-
-    with place.lock(who), events.listening(events.LogFile(place.log)):
-        events.emit("command", who, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
-        yield
-
-
 def _reading(
     pages: bool, drafts: bool, trashed: bool, code: bool, keep_private: bool, keep_boilerplate: bool
 ) -> "ReadOptions":
@@ -382,17 +468,3 @@ def _model(model: Path | None, workspace: Path | None) -> Path | None:
     from penname.core.workspace import model_in
 
     return model or model_in(workspace)
-
-
-def _console() -> Any:
-    """A console on standard output; a file or a pipe gets wide lines, so that programs can read them."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 110
-    return Console(highlight=False, width=width)
-
-
-def _print_json(value: Any) -> None:
-    # A terminal or file that is not UTF-8 gets escapes, which every JSON reader knows, and no question marks.
-    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, ensure_ascii=plain, indent=2))

@@ -8,6 +8,7 @@ with the time left; elsewhere plain lines, at most one every few seconds.
 """
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,19 @@ def show_events(settings: Settings | None = None) -> Iterator[None]:
     else:
         with events.listening(_Plain(file)):
             yield
+
+
+def console() -> "Console":
+    """A console on standard output, for tables; a file or a pipe gets wide lines, so that programs can read them."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on standard output; where that is not UTF-8, with escapes, which every reader of JSON knows."""
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(value, ensure_ascii=plain, indent=2))
 
 
 def clock(seconds: float) -> str:

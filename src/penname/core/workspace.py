@@ -98,6 +98,13 @@ class Workspace:
         with locked(self.folder / ".lock", who):
             yield
 
+    @contextlib.contextmanager
+    def at_work(self, who: str) -> Iterator[None]:
+        """Hold the lock and keep the log for the length of the block."""
+        with self.lock(who), events.listening(events.LogFile(self.log)):
+            events.emit("command", who, versions=versions())
+            yield
+
 
 @dataclass(frozen=True)
 class Step:

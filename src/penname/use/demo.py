@@ -1,11 +1,10 @@
-"""The whole way on the sample blog: its tables, its clean text, a small model, and what that writes.
+"""The whole way on the sample blog: its tables, its clean text, a model, and what that writes.
 
-    run_demo(Path("penname-demo"), console)
+    run_demo(TrainOptions(workspace=Path("penname-demo"), minutes=3), console)
 
-In: a folder for the workspace. Out: the workspace, and tables and texts on the console.
+In: how to train, with a folder for the workspace. Out: the workspace, and tables and texts on the console.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penname.blog.read import read_blog
@@ -13,17 +12,32 @@ from penname.blog.sample import sample_site
 from penname.blog.stats import blog_stats
 from penname.blog.stats_table import print_stats
 from penname.core import events
-from penname.text.prepare import PrepareOptions, prepare, workspace_for
+from penname.use.train import TrainOptions, train_site
+from penname.use.write import WriteOptions, write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_TITLE = "3 May 1667"
+_WRITING = {"seed": 7, "max_tokens": 200}
 
-def run_demo(folder: Path, console: "Console") -> None:
-    """Show the tables of the sample blog and prepare it in `folder`."""
+
+def run_demo(options: TrainOptions, console: "Console") -> None:
+    """Show the tables of the sample blog, learn its voice in a workspace, write a draft."""
     site = sample_site()
     events.note("The sample blog: 943 entries of the diary of Samuel Pepys, laid out as a Publii site.")
     print_stats(blog_stats(read_blog(site)), console)
-    workspace = workspace_for(site, folder)
-    with workspace.lock("penname demo"), events.listening(events.LogFile(workspace.log)):
-        prepare(site, workspace, PrepareOptions(tokenizer=True))
+    trained = train_site(site, options)
+    wanted = WriteOptions(
+        workspace=trained.workspace.folder, title=True, sampling=_WRITING, device=options.device
+    )
+    written = write(_TITLE, wanted)
+    console.print(f"\nA draft in Pepys's voice, headed {_TITLE}:\n", style="bold", markup=False)
+    console.print(written.drafts[0].text.strip(), markup=False)
+    console.print(
+        f"\nAll of it is in {trained.workspace.folder}; deleting that folder deletes everything.",
+        markup=False,
+    )
+    console.print(
+        f'Now: penname write --workspace {trained.workspace.folder} --title "4 May 1667"', markup=False
+    )
