@@ -22,7 +22,7 @@ _COLUMNS = ("Text#", "Type", "Title", "Language", "Authors", "Subjects", "Booksh
 _DATES = re.compile(r"(\d{1,4})\??( BCE)?-(?:(\d{1,4})\??( BCE)?)?$|(?<=-)(\d{1,4})$")
 _ROLE = re.compile(r"\s*\[[^\]]*\]$")
 _ADULT, _LIFE = 15, 90
-csv.field_size_limit(2**24)
+_LONGEST_FIELD = 2**24
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Entry:
 
 def read_catalogue(path: Path) -> Iterator[Entry]:
     """Each row of the catalogue in turn. Raises `InputError` when the file is no such catalogue."""
+    csv.field_size_limit(_LONGEST_FIELD)
     try:
         with path.open("rb") as raw, _unpacked(raw) as data:
             rows = csv.DictReader(io.TextIOWrapper(data, encoding="utf-8-sig", errors="replace", newline=""))
