@@ -2,12 +2,13 @@ import pytest
 import torch
 from taught import network, tokenizer
 
-from penname.core.device import pick_device
+from penname.core.device import pick_device, threads
 from penname.core.errors import InputError
 from penname.model.decoding import Decoding, decoding_weights, has_int8, pick_precision
 from penname.model.gpt import RopeScaling
 
 DEVICE = pick_device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 SHAPES = {
     "qwen3": {},
     "llama": {"qk_norm": False, "tie_word_embeddings": False},
@@ -15,6 +16,13 @@ SHAPES = {
     "odd": {"num_attention_heads": 6, "num_key_value_heads": 1, "head_dim": 8, "rope_theta": 1e6},
     "stretched": {"rope_scaling": RopeScaling("linear", 4.0)},
 }
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Networks as small as these only wait for a second thread."""
+    with threads(1):
+        yield
 
 
 def some_ids(rows: int, tokens: int) -> list[list[int]]:

@@ -221,7 +221,8 @@ def _forward(decoding: Decoding, rows: Sequence[Row], context: int) -> tuple[Ten
         return decoding.read(texts), True
     for number in full:
         decoding.lengths[number] = 0
-    logits = decoding.step([row.tokens[-1] for row in rows])
+    # The full rows go along in the step for nothing, and are read anew behind it.
+    logits = decoding.step([row.tokens[-1] for row in rows]).clone()
     logits[full] = decoding.read(texts, full)
     return logits, True
 
