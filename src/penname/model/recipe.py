@@ -51,7 +51,7 @@ class Recipe:
     def settings(self, tokens: int) -> TrainSettings:
         """The training settings for shelves of `tokens` tokens in all."""
         rows, context = int(self.train.get("rows", 128)), int(self.train.get("context", 1024))
-        steps = max(1, round(self.passes * tokens / (rows * context)))
+        steps = max(1, round(self.passes * tokens / max(1, rows * context)))
         return TrainSettings(**{**self.train, "steps": steps, "rows": rows, "context": context})
 
     def shelf_of(self, name: str) -> int | None:

@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from penname.model.loss import IGNORE, plain_loss, sliced_loss
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 1000])
+def test_slices_give_the_loss_and_gradients_of_the_whole(rows: int) -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(70, 16, requires_grad=True)
+    table = torch.randn(50, 16, requires_grad=True)
+    targets = torch.randint(0, 50, (70,))
+    targets[[3, 20]] = IGNORE
+    whole = plain_loss(hidden, table, targets)
+    want = torch.autograd.grad(whole * 0.5, [hidden, table])
+    sliced = sliced_loss(hidden, table, targets, rows)
+    got = torch.autograd.grad(sliced * 0.5, [hidden, table])
+    torch.testing.assert_close(sliced, whole)
+    for left, right in zip(got, want, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-4)
+
+
+def test_a_frozen_table_gets_no_gradient() -> None:
+    hidden = torch.randn(8, 4, requires_grad=True)
+    table = torch.randn(10, 4)
+    loss = sliced_loss(hidden, table, torch.arange(8))
+    loss.backward()
+    assert hidden.grad is not None
+    assert table.grad is None
