@@ -21,6 +21,7 @@ from tiny_models import (
 from penname.core.errors import InputError
 from penname.model.folder import FILES, is_model_folder, is_ours, load_model, save_model
 from penname.model.gpt import GPT, RopeScaling
+from penname.model.hf_weights import weight_shapes
 from penname.text.tokenizer import encode_plain
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:100]]])
@@ -58,6 +59,14 @@ def assert_same_logits(ours: GPT, theirs: Any, **tolerance: float) -> None:
     want = theirs(IDS).logits.float()
     assert want.std() > 0.5, "logits that hardly differ prove nothing"
     torch.testing.assert_close(ours(IDS), want, **{"rtol": 1e-4, "atol": 1e-4, **tolerance})
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"qk_norm": False, "tie_word_embeddings": False, "head_dim": 32}], ids=str
+)
+def test_the_shapes_are_those_of_the_network(changes: dict[str, Any]) -> None:
+    model = random_model(**changes)
+    assert weight_shapes(model.config) == {name: tuple(w.shape) for name, w in model.state_dict().items()}
 
 
 # -- what we write ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from penname.core.errors import InputError
 from penname.core.files import read_json
@@ -48,19 +49,19 @@ def build(config: GPTConfig, weights: dict[str, Tensor]) -> GPT:
 
     Raises `ValueError` when a weight is missing or has another shape.
     """
-    with torch.device("meta"):
-        model = GPT(config)
     tied = config.tie_word_embeddings
     if tied:
         weights = {**weights, _HEAD: weights[_TABLE]}
-    for name, empty in model.state_dict().items():
+    wanted = weight_shapes(config)
+    for name, shape in wanted.items():
         if name not in weights:
             raise ValueError(f"{name} is missing")
-        if weights[name].shape != empty.shape:
-            raise ValueError(
-                f"{name} has the shape {tuple(weights[name].shape)} where {tuple(empty.shape)} is expected"
-            )
-    model.load_state_dict({name: weights[name].float() for name in model.state_dict()}, assign=True)
+        if tuple(weights[name].shape) != shape:
+            raise ValueError(f"{name} has the shape {tuple(weights[name].shape)} where {shape} is expected")
+    with _Undrawn():
+        model = GPT(replace(config, max_position_embeddings=1))
+    model.config = config
+    model.load_state_dict({name: weights[name].float() for name in wanted}, assign=True)
     if tied:
         model.lm_head.weight = model.model.embed_tokens.weight
     model.cos, model.sin = rotary_tables(config, min(config.max_position_embeddings, _ROOM))
@@ -70,6 +71,46 @@ def build(config: GPTConfig, weights: dict[str, Tensor]) -> GPT:
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights by name, on the CPU, tied ones once: what a file should hold."""
     return {name: weight.detach().cpu() for name, weight in model.named_parameters()}
+
+
+def weight_shapes(config: GPTConfig) -> dict[str, tuple[int, ...]]:
+    """Every weight of `GPT` with its shape, the output table included, without making any."""
+    width, inner, dim = config.hidden_size, config.intermediate_size, config.head_dim
+    queries, keys = config.num_attention_heads * dim, config.num_key_value_heads * dim
+    layer: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (width,),
+        "self_attn.q_proj": (queries, width),
+        "self_attn.k_proj": (keys, width),
+        "self_attn.v_proj": (keys, width),
+        "self_attn.o_proj": (width, queries),
+        **({"self_attn.q_norm": (dim,), "self_attn.k_norm": (dim,)} if config.qk_norm else {}),
+        "post_attention_layernorm": (width,),
+        "mlp.gate_proj": (inner, width),
+        "mlp.up_proj": (inner, width),
+        "mlp.down_proj": (width, inner),
+    }
+    layers = range(config.num_hidden_layers)
+    return {
+        _TABLE: (config.vocab_size, width),
+        **{f"model.layers.{i}.{part}.weight": shape for i in layers for part, shape in layer.items()},
+        "model.norm.weight": (width,),
+        _HEAD: (config.vocab_size, width),
+    }
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves new weights undrawn, which takes no time, and no memory until they are used.
+
+    The device `meta` would do as well, but imports half of PyTorch's compiler.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if function in (nn.init.normal_, nn.init.kaiming_uniform_):
+            return kwargs["tensor"]
+        return function(*args, **kwargs)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -140,8 +181,7 @@ def _check_names(folder: Path, config: GPTConfig, found: dict[str, tuple[tuple[i
         raise _mismatch(
             folder, f"its weights have {len(layers)} layers, its config.json says {config.num_hidden_layers}"
         )
-    with torch.device("meta"):
-        wanted = {name: tuple(weight.shape) for name, weight in GPT(config).state_dict().items()}
+    wanted = weight_shapes(config)
     for name, shape in wanted.items():
         if name == _HEAD and config.tie_word_embeddings and name not in found:
             continue
