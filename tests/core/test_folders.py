@@ -107,6 +107,13 @@ def test_a_removed_folder_stays_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_files_are_readable_for_whom_the_folder_is(tmp_path: Path) -> None:
+    with replacing_folder(tmp_path / "model") as new:
+        (new / "a.txt").touch(mode=0o600)
+    assert (tmp_path / "model" / "a.txt").stat().st_mode & 0o777 == (tmp_path / "model").stat().st_mode & 0o666
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no plain symbolic links")
 def test_a_link_keeps_pointing(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()

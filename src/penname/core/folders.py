@@ -77,9 +77,12 @@ def _beside(path: Path) -> tuple[Path, Path, Path]:
 
 
 def _flush(folder: Path) -> None:
-    """Make sure that the files are on the disk before anything is renamed."""
+    """Make sure that the files are on the disk before anything is renamed, and readable for whom the folder is."""
+    readable = folder.stat().st_mode & 0o666
     for path in sorted(folder.rglob("*")):
         if path.is_file():
+            # safetensors writes files that only their owner may read.
+            path.chmod(readable)
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
     # Windows cannot open a folder, and needs not.
