@@ -39,6 +39,7 @@ WorkspaceFolder = Annotated[
 ModelFolder = Annotated[
     Path | None, Option("--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's]")
 ]
+ShippedBase = Annotated[bool, Option("--base", help="Use the base that came with penname, as it is.")]
 Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu", help="The device to use.")]
 Seed = Annotated[int | None, Option(help="Seed of everything random.")]
 
@@ -118,6 +119,16 @@ TokenizerFile = Annotated[
 ]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+Quick = Annotated[bool, Option("--quick", help="A fifth of the passages: for a CPU and little time.")]
+Passages = Annotated[int, Option(help="Passages that are written and compared.")]
+JudgedSite = Annotated[
+    Path | None,
+    Option("--site", metavar="SITE", help="The site: look for its masked items in what the model writes."),
+]
+JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 
 # -- writing and exporting ---------------------------------------------------------------------------------------------
 

@@ -248,6 +248,7 @@ def write(
     prompt: given.Prompt = None,
     workspace: given.WorkspaceFolder = None,
     model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
     count: given.Count = 1,
     title: given.Title = False,
     temperature: given.Temperature = None,
@@ -283,7 +284,7 @@ def write(
     }
     chosen = WriteOptions(
         workspace=workspace,
-        model=model,
+        model=_model(model, workspace, True) if base else model,
         drafts=count,
         title=title,
         sampling={name: value for name, value in sampling.items() if value is not None},
@@ -301,9 +302,41 @@ def write(
 
 
 @app.command()
+def judge(
+    workspace: given.WorkspaceFolder = None,
+    quick: given.Quick = False,
+    passages: given.Passages = 200,
+    site: given.JudgedSite = None,
+    base: given.BaseModel = None,
+    max_copy: given.MaxCopy = 12,
+    device: given.Device = "auto",
+    seed: given.JudgeSeed = 0,
+    again: given.Again = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Measure what was learned and what was copied; write a report."""
+    from penname.core.terminal import print_json
+    from penname.core.workspace import find_workspace
+    from penname.judge.judging import judge_workspace
+    from penname.judge.subject import JudgeOptions
+
+    chosen = JudgeOptions(
+        passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again
+    )
+    place = find_workspace(workspace)
+    with _showing(), place.at_work("penname judge"):
+        report = judge_workspace(place, chosen)
+    if as_json:
+        print_json(report.figures)
+    else:
+        print("\n".join([*report.verdict, f"The report: {report.page}"]))
+
+
+@app.command()
 def score(
     files: given.Texts,
     model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
     workspace: given.WorkspaceFolder = None,
     device: given.Device = "auto",
     as_json: given.AsJson = False,
@@ -315,7 +348,7 @@ def score(
     from penname.use.score import score_files
 
     with _showing():
-        found = score_files(files, load_base(_model(model, workspace)), pick_device(device), show=True)
+        found = score_files(files, load_base(_model(model, workspace, base)), pick_device(device), show=True)
     if as_json:
         print_json(found)
         return
@@ -330,6 +363,7 @@ def export(
     out: given.ExportPath,
     kind: given.GGUFKind = "q8_0",
     model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
     workspace: given.WorkspaceFolder = None,
 ) -> None:
     """Write a model as files that other programs run."""
@@ -339,7 +373,7 @@ def export(
     if form not in ("hf", "gguf"):
         raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
     with _showing():
-        loaded = load_base(_model(model, workspace))
+        loaded = load_base(_model(model, workspace, base))
         written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
     print(written)
 
@@ -463,8 +497,16 @@ def _reading(
     return ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
 
 
-def _model(model: Path | None, workspace: Path | None) -> Path | None:
-    """The model folder that is meant: named, or in the workspace, or none, which is the base."""
+def _model(model: Path | None, workspace: Path | None, base: bool) -> Path | None:
+    """The model folder that is meant: the shipped base, the one named, or the workspace's; none is the base too."""
     from penname.core.workspace import model_in
 
-    return model or model_in(workspace)
+    if not base:
+        return model or model_in(workspace)
+    if model is not None or workspace is not None:
+        raise InputError(
+            "--base is the model that came with penname: it goes with neither --model nor --workspace."
+        )
+    from penname.model.base import shipped_folder
+
+    return shipped_folder()

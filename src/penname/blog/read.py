@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from penname.blog.clean import clean_body
+from penname.blog.clean import clean_body, clean_title
 from penname.blog.post import Post
 from penname.blog.private import mask_private
 from penname.blog.publii import Counts, Row, count_rows, iter_rows
@@ -125,7 +125,7 @@ def iter_cleaned(site: Site, options: ReadOptions = DEFAULT) -> Iterator[Cleaned
 def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
     """Make one row clean: title and text normalised, private data masked unless it is to be kept."""
     body = clean_body(row.source, row.editor, code=options.code)
-    title, text, masked = _line(row.title), body.text, Counter[str]()
+    title, text, masked = clean_title(row.title), body.text, Counter[str]()
     if not options.keep_private:
         title, in_title = mask_private(title)
         text, masked = mask_private(text)

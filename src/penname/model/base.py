@@ -49,6 +49,12 @@ def base_folder() -> Path:
     return Path(str(files("penname"))) / "data" / "base"
 
 
+def shipped_folder() -> Path:
+    """The folder of the shipped base. Raises `PennameError` when the package carries none."""
+    _check_shipped(WEIGHTS)
+    return base_folder()
+
+
 def base_is_shipped(folder: Path | None = None) -> bool:
     """Whether this installation holds its base."""
     folder = folder or base_folder()
