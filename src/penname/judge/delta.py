@@ -54,13 +54,16 @@ class Profile:
 class Distance:
     """The mean distance of generated samples to the blog, the blog's own mean and spread, and the percentile.
 
-    `percentile` is the share (0 to 100) of the blog's own distances that are smaller.
+    `percentile` is the share (0 to 100) of the blog's own distances that are smaller. `samples` and `own_samples` hold
+    the single distances.
     """
 
     value: float
     own: float
     own_spread: float
     percentile: float
+    samples: tuple[float, ...] = ()
+    own_samples: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,4 +205,11 @@ def _cosine(rates: Floats, centre: Floats, mean: Floats, spread: Floats) -> Floa
 def _distance(own: list[Floats], generated: Floats) -> Distance:
     all_own, value = np.concatenate(own), float(generated.mean())
     percentile = 100 * float(np.mean(all_own < value))
-    return Distance(value, float(all_own.mean()), float(all_own.std()), percentile)
+    return Distance(
+        value,
+        float(all_own.mean()),
+        float(all_own.std()),
+        percentile,
+        tuple(generated.tolist()),
+        tuple(all_own.tolist()),
+    )

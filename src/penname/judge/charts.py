@@ -1,0 +1,245 @@
+"""Plots as inline SVG: text that any browser draws, without a script and without the network.
+
+In: numbers and names. Out: an `<svg>` element as text, everything in it escaped. Colours come from classes that the
+page's style sheet sets for light and dark: `a` the blog, `b` the model, `c` the base, `d` what is left.
+
+    bars([Bar("adapted", 1.24, 1.20, 1.29, "b"), Bar("base", 1.50, 1.44, 1.58, "c")], "bits per byte")
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+_WIDTH = 460
+_TEXT = 6.3
+"""Width of a letter, about."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar and its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    style: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a plot: (x, y) points."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    style: str
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Values:
+    """Numbers to be counted in a histogram."""
+
+    name: str
+    values: Sequence[float]
+    style: str
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Generated over real for one habit; `apart` is how far two halves of the real blog are from each other, as a
+    share of the real figure."""
+
+    name: str
+    real: float
+    generated: float
+    apart: float
+
+
+def bars(given: Sequence[Bar], unit: str) -> str:
+    """Horizontal bars from zero, with whiskers for the intervals and the figures beside them."""
+    if not given:
+        return ""
+    most = max(bar.high for bar in given) or 1.0
+    height, top, right = 40, 4, _WIDTH - 62
+    out = []
+    for row, bar in enumerate(given):
+        y = top + row * height
+        end = bar.value / most * right
+        out.append(_text(0, y + 11, bar.name))
+        out.append(f'<rect class="{bar.style}" x="0" y="{y + 17}" width="{end:.1f}" height="14" rx="2"/>')
+        if bar.high > bar.low:
+            low, high = bar.low / most * right, bar.high / most * right
+            middle = y + 24
+            out.append(
+                f'<path class="whisker" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} '
+                f'{middle - 4}v8M{high:.1f} {middle - 4}v8"/>'
+            )
+        out.append(_text(max(end, bar.high / most * right) + 6, y + 28, f"{bar.value:.2f}", "figure"))
+    label = ", ".join(f"{bar.name} {bar.value:.2f}" for bar in given)
+    return _svg(top + len(given) * height, out, f"Bars, {unit}: {label}")
+
+
+def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
+    """Lines over a common x axis; the y axis spans what is drawn."""
+    points = [point for line in given for point in line.points]
+    if not points:
+        return ""
+    height, left, bottom, top = 240, 44, 208, 26
+    x_ticks, y_ticks = _ticks([x for x, _ in points], 5), _ticks([y for _, y in points], 5)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
+        up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return left + across * (_WIDTH - left - 10), bottom - up * (bottom - top)
+
+    out = [
+        _axes(x_ticks, y_ticks, place, bottom, left),
+        _text(left, height - 2, x_name),
+        _text(0, 12, y_name),
+    ]
+    for line in given:
+        placed = [place(x, y) for x, y in line.points]
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
+        out.append(f'<path class="line {line.style}" d="{path}"/>')
+        if line.dots:
+            out += [f'<circle class="{line.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in placed]
+    return _svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
+
+
+def histogram(given: Sequence[Values], x_name: str, whole: bool = False, bins: int = 24) -> str:
+    """Shares of each group in common bins, as bars side by side; `whole` makes bins of whole numbers.
+
+    Values beyond the 99.5th percentile are counted in the last bin.
+    """
+    values = sorted(value for group in given for value in group.values)
+    if not values:
+        return ""
+    low, high = values[0], max(values[round(0.995 * (len(values) - 1))], values[0] + (1 if whole else 1e-9))
+    width = max(1.0, math.ceil((high - low + 1) / bins)) if whole else (high - low) / bins
+    count = math.ceil((high - low + 1) / width) if whole else bins
+    counts = [_counted(group.values, low, width, count) for group in given]
+    ticks = _ticks([0.0, 100 * max(max(each) for each in counts)], 4)
+    most = ticks[-1] / 100
+    height, bottom, top, left = 220, 180, 18, 36
+    step = (_WIDTH - left - 6) / count
+    bar = max(1.0, 0.86 * step / len(given))
+    out = [_grid(ticks, bottom, top, left), _text(left, height - 2, x_name), _text(0, 10, "%")]
+    for number, (group, each) in enumerate(zip(given, counts, strict=True)):
+        for place, share in enumerate(each):
+            x, tall = left + place * step + number * bar, share / most * (bottom - top)
+            if share:
+                out.append(
+                    f'<rect class="{group.style}" x="{x:.1f}" y="{bottom - tall:.1f}" '
+                    f'width="{bar:.1f}" height="{tall:.1f}"/>'
+                )
+    every = max(1, math.ceil(count / 8))
+    for place in range(0, count, every):
+        value, shift = low + place * width, 0.5 * step if whole and width == 1 else 0.0
+        out.append(_text(left + place * step + shift, bottom + 15, _short(value), "middle"))
+    names = [(f"{group.name} ({len(group.values):,})", group.style) for group in given]
+    return _svg(height, out, f"Histogram of {x_name}") + legend(names)
+
+
+def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
+    """Generated over real, on a scale of doublings, with a band for how far real text is from itself."""
+    usable = [each for each in given if each.real > 0 and each.generated > 0]
+    if not usable:
+        return ""
+    reach = max(1.0, math.ceil(max(abs(math.log2(each.generated / each.real)) for each in usable)))
+    left, right, height, top = 150, _WIDTH - 42, 22, 22
+    middle, scale = (left + right) / 2, (right - left) / 2 / reach
+    bottom = top + height * len(usable)
+    out = []
+    for power in range(-int(reach), int(reach) + 1):
+        x = middle + power * scale
+        out.append(f'<path class="{"zero" if power == 0 else "grid"}" d="M{x:.1f} {top}V{bottom}"/>')
+        name = names[0] if power == 0 else f"{2**power}×" if power > 0 else f"1/{2**-power}"
+        out.append(_text(x, 12, name, "middle"))
+    for row, each in enumerate(usable):
+        y = top + row * height + height / 2
+        band = min(reach, math.log2(1 + each.apart)) * scale
+        x = middle + math.log2(each.generated / each.real) * scale
+        out.append(
+            f'<rect class="band" x="{middle - band:.1f}" y="{y - 7:.1f}" width="{2 * band:.1f}" '
+            'height="14" rx="3"/>'
+        )
+        out.append(f'<path class="stem b" d="M{middle:.1f} {y:.1f}H{x:.1f}"/>')
+        out.append(f'<circle class="b" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>')
+        out.append(_text(0, y + 4, each.name))
+        out.append(_text(right + 8, y + 4, f"×{each.generated / each.real:.2f}", "figure"))
+    return _svg(bottom + 4, out, f"{names[1]} over {names[0]}: " + ", ".join(each.name for each in usable))
+
+
+def legend(names: Sequence[tuple[str, str]]) -> str:
+    """Names beside their colours."""
+    items = "".join(f'<span><i class="{style}"></i>{escape(name)}</span>' for name, style in names)
+    return f'<div class="legend">{items}</div>'
+
+
+def _svg(height: float, parts: Sequence[str], title: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(title, quote=True)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def _text(x: float, y: float, text: str, style: str = "") -> str:
+    name = f' class="{style}"' if style else ""
+    return f'<text{name} x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+
+
+def _axes(
+    x_ticks: list[float],
+    y_ticks: list[float],
+    place: Callable[[float, float], tuple[float, float]],
+    bottom: float,
+    left: float,
+) -> str:
+    out = []
+    for value in y_ticks:
+        _, y = place(x_ticks[0], value)
+        out.append(
+            f'<path class="grid" d="M{left} '
+            f'{y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
+        )
+    for value in x_ticks:
+        x, _ = place(value, y_ticks[0])
+        out.append(_text(x, bottom + 16, _short(value), "middle"))
+    return "".join(out)
+
+
+def _grid(ticks: Sequence[float], bottom: float, top: float, left: float) -> str:
+    out = []
+    for value in ticks:
+        y = bottom - value / ticks[-1] * (bottom - top)
+        out.append(
+            f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
+        )
+    return "".join(out)
+
+
+def _ticks(values: Sequence[float], count: int) -> list[float]:
+    """Round numbers that span the values: 1, 2 or 5 times a power of ten apart."""
+    low, high = min(values), max(values)
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    rough = (high - low) / count
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _counted(values: Sequence[float], low: float, width: float, count: int) -> list[float]:
+    found = [0.0] * count
+    for value in values:
+        found[min(count - 1, int((value - low) / width))] += 1
+    return [each / max(1, len(values)) for each in found]
+
+
+def _short(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value / 1000:g}k"
+    return f"{value:.3g}"

@@ -1,0 +1,168 @@
+"""All that is measured of a model, before it is put into words, figures and pictures.
+
+In: a subject. Out: a `Judgement`.
+
+    judgement = judge(subject, Parts(None), device, JudgeOptions(quick=True))
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penname.core import events
+from penname.core.device import Device
+from penname.judge.copying import CopyIndex, CopyReport, copy_report
+from penname.judge.fit import Fit, measure_fit
+from penname.judge.fluency import Fluency, measure_fluency
+from penname.judge.guard import CopyGuard
+from penname.judge.parts import Parts, texts_key
+from penname.judge.passages import Passages, write_passages
+from penname.judge.recital import PrivateData, Recited, measure_extraction, measure_private
+from penname.judge.statistics import Interval, bits_per_byte_interval
+from penname.judge.style import sentence_lengths
+from penname.judge.subject import JudgeOptions, Subject
+from penname.judge.voice import Voice, measure_voice
+from penname.judge.words import Passage, draw_evenly, post_windows, words
+
+_SCORED = 60
+"""Passages whose bits per byte under the base are taken."""
+
+
+@dataclass(frozen=True)
+class Copying:
+    """What was copied, as the model writes by itself (`free`) and with the guard (`guarded`)."""
+
+    free: CopyReport
+    guarded: CopyReport
+    max_copy: int
+    recited: Recited
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that was measured; texts as they came are in `passages`.
+
+    `vocabulary` holds the words of the base and of the training posts, `base_bits` bits per byte of generated text
+    under the base, `sentences` the words of each sentence (generated, held-out), `heldout_ended` the share of held-out
+    posts that end within as many words as a passage has.
+    """
+
+    subject: Subject
+    options: JudgeOptions
+    device: Device
+    weights: int
+    fit: Fit
+    passages: Passages
+    voice: Voice
+    copying: Copying
+    fluency: Fluency
+    heldout_fluency: Fluency
+    heldout_ended: float
+    base_bits: Interval | None
+    sentences: tuple[tuple[int, ...], tuple[int, ...]]
+    private: PrivateData
+    vocabulary: frozenset[str]
+    seconds: float
+
+
+def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions) -> Judgement:
+    """Measure everything. Raises `InputError` where there is nothing to measure on."""
+    started = time.monotonic()
+    index = CopyIndex([post.document for post in subject.training])
+    guard = CopyGuard(index, options.max_copy)
+    fit = measure_fit(subject, parts, device, options)
+    passages = write_passages(subject, parts, guard, device, options)
+    recited = measure_extraction(subject, parts, device, options)
+    base_bits = _base_bits(subject, passages, parts, device)
+    texts = [each.text for each in passages.guarded]
+    free = [each.text for each in passages.free]
+    heldout = [post.text for post in subject.heldout]
+    with events.task("Comparing with the posts"):
+        vocabulary = _vocabulary(subject, parts)
+        voice = _voice(subject, passages, options)
+        copying = Copying(
+            copy_report(free, heldout, index), copy_report(texts, heldout, index), options.max_copy, recited
+        )
+        ended = [each.ended for each in passages.guarded]
+        mine, theirs = measure_fluency(texts, heldout, vocabulary, ended)
+    rests = [opening.rest for opening in passages.openings]
+    return Judgement(
+        subject=subject,
+        options=options,
+        device=device,
+        weights=subject.adapted.loaded.config.parameters(),
+        fit=fit,
+        passages=passages,
+        voice=voice,
+        copying=copying,
+        fluency=mine,
+        heldout_fluency=theirs,
+        heldout_ended=sum(rest <= options.words for rest in rests) / len(rests),
+        base_bits=base_bits,
+        sentences=_sentences(texts, subject, options),
+        private=measure_private(subject, texts + free),
+        vocabulary=vocabulary,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _voice(subject: Subject, passages: Passages, options: JudgeOptions) -> Voice:
+    generated = [Passage(each.text, each.post) for each in passages.guarded]
+    heldout, training = (
+        [Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training)
+    )
+    background = list(_first_of(subject.background(), subject.training_words))
+    return measure_voice(generated, heldout, training, background, options.seed)
+
+
+def _first_of(texts: Iterable[str], count: int) -> Iterator[str]:
+    """The first texts, of about `count` words."""
+    for text in texts:
+        if count <= 0:
+            return
+        yield text
+        count -= len(text.split())
+
+
+def _sentences(
+    texts: Sequence[str], subject: Subject, options: JudgeOptions
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    heldout = [post.text for post in subject.heldout]
+    real = draw_evenly(post_windows(heldout, range(len(heldout)), options.words), len(texts), options.seed)
+    mine, theirs = (
+        tuple(length for text in group for length in sentence_lengths(text))
+        for group in (texts, [passage.text for passage in real] or heldout)
+    )
+    return mine, theirs
+
+
+def _vocabulary(subject: Subject, parts: Parts) -> frozenset[str]:
+    """The words of the base's text, as far as it comes with it, and of the training posts."""
+
+    def work() -> Any:
+        return sorted({word for text in subject.background() for word in words(text)})
+
+    known = parts.get("vocabulary", {"background": subject.background_key}, work)
+    return frozenset(known).union(*(words(post.document) for post in subject.training))
+
+
+def _base_bits(subject: Subject, passages: Passages, parts: Parts, device: Device) -> Interval | None:
+    """Bits per byte of generated passages under the base: low where they say little, high where they ramble."""
+    if subject.base is None:
+        return None
+    base = subject.base
+    texts = [each.text for each in passages.guarded if each.text][:_SCORED]
+
+    def work() -> Any:
+        from penname.model.score import score_texts
+
+        loaded = base.loaded
+        loaded.model.to(device.torch)
+        scores = score_texts(loaded.model, loaded.tokenizer, texts, device, end=loaded.end, show=True)
+        return [score.bits_per_byte * score.bytes for score in scores]
+
+    if not texts:
+        return None
+    bits = parts.get("bits-base-written", {"model": base.key, "texts": texts_key(texts)}, work)
+    return bits_per_byte_interval(bits, [len(text.encode("utf-8")) for text in texts])

@@ -1,0 +1,258 @@
+"""`penname judge`: from a workspace with a trained model to its report.
+
+In: a workspace that holds `text.json` and `model/`. Out: `report.html` for people, `report.json` for programs, a row of
+`results.csv`, and `good.toml`, which says what good looks like. What has not changed is not done again.
+
+    report = judge_workspace(find_workspace(), JudgeOptions(quick=True))
+    for sentence in report.verdict: print(sentence)
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from penname import __version__
+from penname.core import events
+from penname.core.device import pick_device
+from penname.core.errors import InputError
+from penname.core.files import read_json, write_json, write_text
+from penname.core.workspace import Step, Workspace, file_hashes, run_step
+from penname.judge.figures import list_figures
+from penname.judge.judgement import Judgement, judge
+from penname.judge.page import Findings, render_page
+from penname.judge.parts import Parts
+from penname.judge.passages import Written, kept_passages
+from penname.judge.recital import masked_items
+from penname.judge.results import append_row
+from penname.judge.subject import Candidate, JudgeOptions, Subject
+from penname.judge.target import (
+    Check,
+    Limit,
+    check_figures,
+    find_limits,
+    is_edited,
+    read_target,
+    write_target,
+)
+from penname.judge.training import Training, read_training
+from penname.judge.verdict import find_verdict, headline
+from penname.model.base import (
+    base_folder,
+    base_is_shipped,
+    general_texts,
+    load_base,
+    replay_texts,
+)
+from penname.model.folder import load_model
+from penname.text.prepare import load_text
+
+JUDGE = Step("judge", reads=("text.json", "training.json"), writes=("report.json", "report.html"))
+FOLDER, TARGET, TRAINING = "judge", "good.toml", "training.json"
+"""Names in the workspace: parts that cost time, what good is, and what training left."""
+_FALLBACK = 40
+_SAMPLES = 6
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out: the figures of `report.json`, the verdict (its first sentence is the headline), the targets, the
+    first passages as they came, and the page. `new` is False where nothing had changed."""
+
+    figures: dict[str, Any]
+    verdict: tuple[str, ...]
+    checks: tuple[Check, ...]
+    samples: tuple[Written, ...]
+    page: Path
+    new: bool
+
+
+def judge_workspace(workspace: Workspace, options: JudgeOptions | None = None) -> Report:
+    """Judge the model of a workspace, unless neither it nor the text has changed.
+
+    Raises `InputError` when there is no model or nothing to judge it on, or an option cannot be.
+    """
+    options = options or JudgeOptions()
+    options.check()
+    target = workspace.folder / TARGET
+    limits = read_target(target) if is_edited(target) else None
+    subject = make_subject(workspace, options)
+    inputs = {
+        **_deciding(options),
+        "penname": __version__,
+        "model": subject.adapted.key,
+        "base": subject.base.key if subject.base else "",
+        "items": len(subject.items) if subject.items is not None else None,
+        "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
+    }
+    new = run_step(
+        workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits), options.again
+    )
+    figures = read_json(workspace.folder / "report.json", "the figures of a report")
+    return Report(
+        figures=figures,
+        verdict=tuple(figures["verdict"]),
+        checks=tuple(check_figures(read_target(target), figures)),
+        samples=kept_passages(workspace.folder / FOLDER)[:_SAMPLES],
+        page=workspace.report,
+        new=new,
+    )
+
+
+def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate | None = None) -> Subject:
+    """What is judged: the workspace's model (or `adapted`), its posts, and the base it came from.
+
+    With `side="validation"` no test post is looked at. Raises `InputError` when there is no model or no held-out post.
+    """
+    posts = load_text(workspace)
+    training, heldout, spare = (
+        tuple(post for post in posts if post.split == side and post.words)
+        for side in ("train", options.side, "validation" if options.side == "test" else "")
+    )
+    if not heldout and spare:
+        events.warn(
+            "There are no test posts: the validation posts are judged on, which flatters the model a little."
+        )
+        heldout = spare
+    if not heldout or not training:
+        raise InputError(
+            f"{workspace.text} holds no {'held-out' if training else 'training'} posts: the blog is "
+            "too small to be judged."
+        )
+    base, folder = _base(workspace, options)
+    general, note = _general(folder) if base else ((), "")
+    return Subject(
+        name=str(workspace.read().get("site", workspace.folder.stem)),
+        training=training,
+        heldout=heldout,
+        spare=spare,
+        adapted=adapted or _candidate(workspace, workspace.model, "train SITE"),
+        base=base,
+        scratch=_scratch(workspace),
+        general=general,
+        general_note=note,
+        background=lambda: _background(folder),
+        background_key=_hash(folder) if folder else "",
+        items=masked_items(options.site) if options.site else None,
+    )
+
+
+def measure(
+    subject: Subject, options: JudgeOptions, training: Training, parts: Parts | None = None, date: str = ""
+) -> tuple[Judgement, dict[str, Any]]:
+    """Judge without a workspace: all that was measured, and the figures. For a loop that judges many models."""
+    device = pick_device(options.device)
+    judgement = judge(subject, parts or Parts(None), device, options)
+    before = options.seconds_before or training.seconds
+    figures = list_figures(judgement, date or _now(), before, [])
+    found = find_verdict(figures, training, judgement.voice.furthest(), judgement.weights)
+    told = [headline(figures), *(f"{each.kind.capitalize()}: {each.text}" for each in found)]
+    return judgement, {**figures, "verdict": told}
+
+
+def _judge(workspace: Workspace, subject: Subject, options: JudgeOptions, limits: list[Limit] | None) -> None:
+    """Measure, and write everything; the row comes last, so that a run that was killed leaves none."""
+    started = time.monotonic()
+    training = read_training(workspace.folder / TRAINING)
+    judgement, figures = measure(subject, options, training, Parts(workspace.folder / FOLDER))
+    target = workspace.folder / TARGET
+    if limits is None:
+        limits = find_limits(judgement)
+        write_target(target, limits)
+    found = find_verdict(figures, training, judgement.voice.furthest(), judgement.weights)
+    seconds = time.monotonic() - started
+    before = options.seconds_before or training.seconds
+    figures |= {"judging_seconds": round(seconds, 1), "seconds": round(before + seconds, 1)}
+    checks = check_figures(limits, figures)
+    page = render_page(Findings(judgement, figures, figures["verdict"][0], found, checks, training))
+    write_text(workspace.report, page)
+    write_json(workspace.folder / "report.json", figures)
+    append_row(workspace.results, _row(workspace, subject, figures, training, options))
+
+
+def _row(
+    workspace: Workspace,
+    subject: Subject,
+    figures: dict[str, Any],
+    training: Training,
+    options: JudgeOptions,
+) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in figures.items() if name != "verdict"},
+        "label": options.label,
+        "blog_hash": file_hashes(workspace.folder, ("text.json",))["text.json"][:12],
+        "model_hash": subject.adapted.key[:12],
+        "settings": training.settings,
+        "seed": figures["seed"] if training.seed is None else training.seed,
+    }
+
+
+def _deciding(options: JudgeOptions) -> dict[str, Any]:
+    """The options that decide the figures."""
+    plain = replace(options, again=False, label="", device="", seconds_before=0.0)
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(plain).items()}
+
+
+def _candidate(workspace: Workspace, folder: Path, command: str) -> Candidate:
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds no model yet: run `penname {command}` first.")
+    name = folder.relative_to(workspace.folder).as_posix()
+    return Candidate(file_hashes(workspace.folder, (name,))[name], lambda: load_model(folder))
+
+
+def _scratch(workspace: Workspace) -> Candidate | None:
+    folder = workspace.folder / "scratch"
+    return (
+        _candidate(workspace, folder, "train SITE --from-scratch")
+        if (folder / "config.json").is_file()
+        else None
+    )
+
+
+def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None, Path | None]:
+    """The base that was adapted, and the folder of the texts that come with it.
+
+    `workspace.json` says under `base` which one: a path, `shipped`, or `none` for a model from scratch.
+    """
+    named = str(workspace.read().get("base") or "shipped")
+    path = options.base or (Path(named) if named not in ("shipped", "none") else None)
+    shipped = base_folder() if base_is_shipped() else None
+    if path is None:
+        if named == "none" or shipped is None:
+            return None, shipped
+        return Candidate(_hash(shipped), lambda: load_base(None)), shipped
+    if not path.is_dir():
+        raise InputError(f"The base {path} is no longer there: give it with --base to compare with it.")
+    return Candidate(_hash(path), lambda: load_base(path)), path if base_is_shipped(path) else shipped
+
+
+def _general(folder: Path | None) -> tuple[tuple[str, ...], str]:
+    """Texts to measure forgetting on, and what there is to say of them."""
+    if folder is None:
+        return (), ""
+    if found := tuple(general_texts(folder)):
+        return found, ""
+    last = tuple(deque(_background(folder), maxlen=_FALLBACK))
+    return last, (
+        "Forgetting is measured on text that was replayed while adapting, for want of other: in truth "
+        "it is more."
+    )
+
+
+def _background(folder: Path | None) -> Iterable[str]:
+    """The text that comes with a base, as it is read."""
+    try:
+        yield from replay_texts(folder) if folder else ()
+    except InputError:
+        return
+
+
+def _hash(folder: Path) -> str:
+    return file_hashes(folder.parent, (folder.name,))[folder.name]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

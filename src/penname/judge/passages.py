@@ -1,0 +1,244 @@
+"""Passages in the blog's voice: each continues the opening of a held-out post, without the copy guard and with it.
+
+In: a subject. Out: as many passages as asked for, in both ways, without their openings.
+
+    written = write_passages(subject, parts, guard, device, options)
+    written.guarded[0].text
+
+The guard watches the unguarded passages too, and notes where it would have stepped in. Up to there a guarded passage is
+the same; so only those passages are written again, from there on, with the guard. That is the same as writing all of
+them a second time, and nearly free.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penname.core import events
+from penname.core.device import Device
+from penname.core.errors import InputError
+from penname.judge.guard import CopyGuard
+from penname.judge.parts import Parts, texts_key
+from penname.judge.subject import JudgeOptions, Subject, sampling_settings
+from penname.text.prepare import PreparedPost
+from penname.text.tokenizer import encode_plain
+
+if TYPE_CHECKING:
+    from penname.model.folder import LoadedModel
+    from penname.model.sampling import SamplingSettings
+
+_PART = "passages"
+_OPENING = (30, 40, 50)
+"""Words of an opening: at least, where no sentence ends, at most."""
+_FEW = 10
+"""With fewer held-out posts than this, the spare ones give openings too."""
+_ROOM = 1.3
+"""Tokens that a passage may have, in terms of those that held-out text of as many words has."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The beginning of a held-out post, which a passage goes on from; `rest` words of the post follow."""
+
+    post: int
+    title: str
+    text: str
+    rest: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """One passage: the post whose opening prompted it, the opening, the text behind it, how it ended.
+
+    `ended`: the model ended the post within the limit. `stopped`: the guard stepped in.
+    """
+
+    post: int
+    opening: str
+    text: str
+    ended: bool
+    stopped: bool
+
+
+@dataclass(frozen=True)
+class Passages:
+    """The same passages without and with the guard; `openings` lists what they go on from."""
+
+    openings: tuple[Opening, ...]
+    free: tuple[Written, ...]
+    guarded: tuple[Written, ...]
+    settings: dict[str, Any]
+
+    @property
+    def stopped(self) -> int:
+        """Passages in which the guard stepped in."""
+        return sum(each.stopped for each in self.guarded)
+
+
+def find_openings(posts: Sequence[PreparedPost]) -> list[Opening]:
+    """The title and the first words of each post: up to the end of a sentence between 30 and 50, else 40.
+
+    Posts that are over with their opening are left out.
+    """
+    found = []
+    for post in posts:
+        size = _opening_size(post.text.split())
+        text = _first_words(post.text, size)
+        rest = post.words - len(text.split())
+        if rest > 0:
+            title = f"{post.title}\n\n" if post.title else ""
+            found.append(Opening(post.id, post.title, f"{title}{text}", rest))
+    return found
+
+
+def write_passages(
+    subject: Subject, parts: Parts, guard: CopyGuard, device: Device, options: JudgeOptions
+) -> Passages:
+    """Write the passages, evenly over the openings. Raises `InputError` where no held-out post has one."""
+    openings = find_openings(subject.heldout)
+    if len(openings) < _FEW:
+        openings += find_openings(subject.spare)
+    if not openings:
+        raise InputError(
+            "No held-out post is long enough to be continued: the blog is too small to be judged by "
+            "what is written."
+        )
+    loaded = subject.adapted.loaded
+    limit = _token_limit(loaded, [post.text for post in subject.heldout], options.words)
+    settings = sampling_settings(options, loaded.generation, limit)
+    count = max(min(10, options.passages), round(options.passages * options.share))
+    chosen = [openings[number % len(openings)] for number in range(count)]
+    key = {
+        "model": subject.adapted.key,
+        "training": texts_key([post.document for post in subject.training]),
+        "openings": texts_key([opening.text for opening in chosen]),
+        "settings": asdict(settings),
+        "words": options.words,
+        "max_copy": options.max_copy,
+    }
+
+    def work() -> Any:
+        loaded.model.to(device.torch)
+        free, guarded = _write_both(loaded, chosen, settings, guard, device, options.words)
+        return {"free": [asdict(each) for each in free], "guarded": [asdict(each) for each in guarded]}
+
+    value = parts.get(_PART, key, work)
+    free, guarded = (tuple(Written(**each) for each in value[name]) for name in ("free", "guarded"))
+    return Passages(tuple(openings), free, guarded, asdict(settings))
+
+
+def _write_both(
+    loaded: "LoadedModel",
+    openings: Sequence[Opening],
+    settings: "SamplingSettings",
+    guard: CopyGuard,
+    device: Device,
+    words: int,
+) -> tuple[list[Written], list[Written]]:
+    """The passages without the guard, and with it."""
+    from penname.model.generate import generate_batch
+
+    watchers = [_Watcher(guard) for _ in openings]
+    drafts = generate_batch(
+        loaded.model,
+        loaded.tokenizer,
+        [opening.text for opening in openings],
+        settings,
+        device,
+        end=loaded.end,
+        blocked=watchers,
+        show="Writing passages",
+    )
+    free = [
+        _written(opening, draft.text, draft.ended, False, words)
+        for opening, draft in zip(openings, drafts, strict=True)
+    ]
+    again = [
+        number
+        for number, watcher in enumerate(watchers)
+        if watcher.place is not None and len(drafts[number].text[: watcher.place].split()) < words
+    ]
+    events.note(
+        f"The copy guard (more than {guard.max_copy} words) steps in in {len(again)} of {len(free)} passages."
+    )
+    guarded = list(free)
+    if again:
+        kept = [drafts[number].text[: watchers[number].place] for number in again]
+        redone = generate_batch(
+            loaded.model,
+            loaded.tokenizer,
+            [openings[number].text + text for number, text in zip(again, kept, strict=True)],
+            settings,
+            device,
+            end=loaded.end,
+            blocked=[_behind(guard, text) for text in kept],
+            show="Writing passages with the guard",
+        )
+        for number, text, draft in zip(again, kept, redone, strict=True):
+            guarded[number] = _written(openings[number], text + draft.text, draft.ended, True, words)
+    return free, guarded
+
+
+class _Watcher:
+    """Refuses nothing; `place` is where the guard would have refused something for the first time."""
+
+    def __init__(self, guard: CopyGuard) -> None:
+        self.guard = guard
+        self.place: int | None = None
+
+    def __call__(self, text: str, piece: str) -> bool:
+        if self.place is None and self.guard.blocked(text, piece):
+            self.place = len(text)
+        return False
+
+
+def _behind(guard: CopyGuard, before: str) -> Callable[[str, str], bool]:
+    """The guard for a text that goes on from `before`."""
+    return lambda text, piece: guard.blocked(before + text, piece)
+
+
+def _written(opening: Opening, text: str, ended: bool, stopped: bool, words: int) -> Written:
+    cut = _first_words(text, words)
+    return Written(opening.post, opening.text, cut.strip(), ended and cut == text.rstrip(), stopped)
+
+
+def _token_limit(loaded: "LoadedModel", texts: Sequence[str], words: int) -> int:
+    """Tokens that nearly every passage of so many words fits in, by what held-out text has."""
+    some = " ".join(texts)[:200_000]
+    rate = len(encode_plain(loaded.tokenizer, some)) / max(1, len(some.split()))
+    return max(words, round(_ROOM * rate * words))
+
+
+def _opening_size(words: Sequence[str]) -> int:
+    least, usual, most = _OPENING
+    for size in range(least, most + 1):
+        if size <= len(words) and words[size - 1].rstrip("\"'”’)").endswith((".", "!", "?", "…")):
+            return size
+    return usual
+
+
+def _first_words(text: str, count: int) -> str:
+    """The first `count` white-space separated words of `text`, white space between them as it is."""
+    end = 0
+    for number, piece in enumerate(_pieces(text)):
+        if number == count:
+            return text[:end]
+        end = piece
+    return text.rstrip()
+
+
+def _pieces(text: str) -> list[int]:
+    """Where each white-space separated word of `text` ends."""
+    return [match.end() for match in re.finditer(r"\S+", text)]
+
+
+def kept_passages(folder: Path) -> tuple[Written, ...]:
+    """The guarded passages that an earlier judgement kept in `folder`; none where there are none."""
+    try:
+        kept = json.loads((folder / f"{_PART}.json").read_text(encoding="utf-8"))
+        return tuple(Written(**each) for each in kept["value"]["guarded"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
