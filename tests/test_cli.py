@@ -69,9 +69,7 @@ def test_stats_table(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert part in out
 
 
-def test_prepare_makes_the_default_workspace(
-    site: Path, here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_prepare_makes_the_default_workspace(site: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("prepare", site) == 0
     workspace = Workspace(here / "my-blog.penname")
     assert len(json.loads(workspace.text.read_text(encoding="utf-8"))) == 20
@@ -93,9 +91,7 @@ def test_the_log_is_json_lines(site: Path, here: Path) -> None:
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["ok"] and {"penname", "Python", "torch", "device", "disk", "base model"} <= set(
-        found["findings"]
-    )
+    assert found["ok"] and {"penname", "Python", "torch", "device", "disk", "base model"} <= set(found["findings"])
     assert call("doctor") == 0
     assert "device" in capsys.readouterr().out
 
@@ -124,12 +120,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert captured.out == "" and captured.err.count("\n") == 1 and captured.err.endswith(".\n")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["bogus"], ["stats"], ["stats", "a", "b"], ["stats", "a", "--bogus"], []]
-)
-def test_wrong_use_is_exit_code_2_and_says_how(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("arguments", [["bogus"], ["stats"], ["stats", "a", "b"], ["stats", "a", "--bogus"], []])
+def test_wrong_use_is_exit_code_2_and_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*arguments) == 2
     captured = capsys.readouterr()
     assert "Usage: penname" in captured.err + captured.out and "Traceback" not in captured.err
@@ -172,9 +164,7 @@ def test_ctrl_c_ends_quietly(site: Path) -> None:
         "def wait(*_): print('ready', flush=True); time.sleep(60)\n"
         f"read.read_blog = wait\ncli.main(['stats', {str(site)!r}])"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout and process.stderr and process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == b"Stopped.\n"
@@ -232,9 +222,7 @@ def test_score(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> N
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"bits_per_byte", "bytes", "tokens", "files"}
     assert [item["path"] for item in found["files"]] == ["a.txt", "b.txt"]
-    assert (
-        found["bytes"] == 25 + len("Žluťoučký kůň".encode()) == sum(item["bytes"] for item in found["files"])
-    )
+    assert found["bytes"] == 25 + len("Žluťoučký kůň".encode()) == sum(item["bytes"] for item in found["files"])
     assert call("score", "b.txt", "-m", model, "--device", "cpu") == 0
     assert "bits per byte" in capsys.readouterr().out
 
@@ -265,9 +253,7 @@ def test_flags_stand_anywhere() -> None:
 
 
 def test_shell_completion_is_offered() -> None:
-    done = run(
-        env=os.environ | {"_PENNAME_COMPLETE": "complete_bash", "COMP_WORDS": "penname st", "COMP_CWORD": "1"}
-    )
+    done = run(env=os.environ | {"_PENNAME_COMPLETE": "complete_bash", "COMP_WORDS": "penname st", "COMP_CWORD": "1"})
     assert done.stdout.decode().split() == ["stats"]
 
 

@@ -93,9 +93,7 @@ def test_module_says_what_it_is_for(module: Path) -> None:
 
 def test_names_of_modules_say_something() -> None:
     for path in MODULES:
-        assert not {"utils", "util", "helpers", "misc", "common"} & set(
-            path.relative_to(PACKAGE).with_suffix("").parts
-        )
+        assert not {"utils", "util", "helpers", "misc", "common"} & set(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def test_every_folder_is_a_layer() -> None:
@@ -106,9 +104,7 @@ def test_every_folder_is_a_layer() -> None:
 def modules_after(code: str) -> set[str]:
     """The top-level modules that are loaded once `code` has run in a Python of its own."""
     script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint('MODULES', *sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, encoding="utf-8"
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, encoding="utf-8")
     line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES"))
     return {name.split(".")[0] for name in line.split()[1:]}
 

@@ -29,9 +29,7 @@ def sessions() -> list[list[tuple[str, list[str]]]]:
 
 def shown_commands() -> list[str]:
     blocks = re.findall(r"```(?:console|sh|powershell)\n(.*?)```", README, re.DOTALL)
-    lines = [
-        line.removeprefix("$ ").partition("#")[0].strip() for block in blocks for line in block.splitlines()
-    ]
+    lines = [line.removeprefix("$ ").partition("#")[0].strip() for block in blocks for line in block.splitlines()]
     named = re.findall(r"`(penname [a-z][^`]*)`", PROSE)
     return [line for line in lines if line.startswith("penname ")] + named
 

@@ -79,29 +79,21 @@ TrainMinutes = Annotated[
 DemoMinutes = Annotated[float, Option("--minutes", help="Time that training may take.")]
 Steps = Annotated[int | None, Option(help="Optimizer steps, instead of a time.")]
 BlogPasses = Annotated[float | None, Option("--passes", help="Passes over the training posts. [default: 4]")]
-Share = Annotated[
-    float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")
-]
+Share = Annotated[float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")]
 Rate = Annotated[float | None, Option(help="Peak learning rate.")]
 Dropout = Annotated[float | None, Option(help="Share of activations dropped.")]
 Goldfish = Annotated[int, Option(help="Leave one token in so many out, against learning by heart; 0: none.")]
 Strength = Annotated[float, Option(help="How far to go from the base (0) to the blog (1).")]
 TrainSeed = Annotated[int, Option("--seed", help="Seed of everything random.")]
-Anyway = Annotated[
-    bool, Option("--anyway", help="Train although the blog is too small or not in the base's language.")
-]
+Anyway = Annotated[bool, Option("--anyway", help="Train although the blog is too small or not in the base's language.")]
 
 # -- books and base models ---------------------------------------------------------------------------------------------
 
 ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.")]
-MirrorUrl = Annotated[
-    str | None, Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")
-]
+MirrorUrl = Annotated[str | None, Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")]
 Languages = Annotated[list[str] | None, Option("--language", help="Language to keep. [default: en]")]
 Subjects = Annotated[list[str] | None, Option("--subject", help="Keep books with this in their subjects.")]
-Authors = Annotated[
-    list[str] | None, Option("--author", help="Keep books by authors with this in their name.")
-]
+Authors = Annotated[list[str] | None, Option("--author", help="Keep books by authors with this in their name.")]
 FromYear = Annotated[int | None, Option(help="Keep authors who were alive from this year on.")]
 ToYear = Annotated[int | None, Option(help="Keep authors who were alive up to this year.")]
 Limit = Annotated[int | None, Option(help="The most books to take.")]
@@ -134,18 +126,12 @@ JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 
 Count = Annotated[int, Option("-n", "--count", help="How many drafts to write.")]
 Title = Annotated[bool, Option("--title", help="The prompt is the title of a post.")]
-Temperature = Annotated[
-    float | None, Option(help="Above 1 bolder, below 1 safer. [default: the model's, or 0.8]")
-]
+Temperature = Annotated[float | None, Option(help="Above 1 bolder, below 1 safer. [default: the model's, or 0.8]")]
 TopK = Annotated[int | None, Option(help="Draw from this many most probable tokens.")]
 TopP = Annotated[float | None, Option(help="Draw from the fewest tokens that hold this share.")]
 MinP = Annotated[float | None, Option(help="Draw from tokens at least this probable beside the first.")]
-RepetitionPenalty = Annotated[
-    float | None, Option(help="Make the last tokens less probable: 1 off, 1.1 mildly.")
-]
-NoRepeat = Annotated[
-    int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")
-]
+RepetitionPenalty = Annotated[float | None, Option(help="Make the last tokens less probable: 1 off, 1.1 mildly.")]
+NoRepeat = Annotated[int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")]
 MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
 MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]
 MaxCopy = Annotated[int, Option(help="Most words in a row that a draft may share with a post; 0: no limit.")]

@@ -12,16 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from penname import arguments as given
 from penname.core.errors import InputError, Interrupted
-
-if TYPE_CHECKING:
-    from penname.blog.read import ReadOptions
 
 
 class Verbs(typer.core.TyperGroup):
@@ -66,9 +63,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit()
 
 
-Version = Annotated[
-    bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
-]
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)]
 
 
 @app.callback()
@@ -103,12 +98,12 @@ def stats(
     as_json: given.AsJson = False,
 ) -> None:
     """Show the tables of a blog, and whether it is enough."""
-    from penname.blog.read import read_blog
+    from penname.blog.read import ReadOptions, read_blog
     from penname.blog.stats import blog_stats
     from penname.blog.stats_table import print_stats
     from penname.core.terminal import console, print_json
 
-    wanted = _reading(pages, drafts, trashed, code, keep_private, keep_boilerplate)
+    wanted = ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
     with _showing():
         found = blog_stats(read_blog(site, wanted))
     if as_json:
@@ -134,11 +129,12 @@ def prepare(
     keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Write the blog's clean text into its workspace."""
+    from penname.blog.read import ReadOptions
     from penname.text.prepare import PrepareOptions, workspace_for
     from penname.text.prepare import prepare as prepare_site
 
     chosen = PrepareOptions(
-        read=_reading(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
         how=split,
         cap=cap,
         tokenizer=tokenizer,
@@ -149,9 +145,7 @@ def prepare(
         place = workspace_for(site, workspace)
         with place.at_work("penname prepare"):
             prepared = prepare_site(site, place, chosen)
-    print(
-        f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words."
-    )
+    print(f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words.")
 
 
 @app.command()
@@ -182,11 +176,12 @@ def train(
     keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Learn a blog's voice; the same command goes on after a stop."""
+    from penname.blog.read import ReadOptions
     from penname.use.train import TrainOptions, train_site
 
     chosen = TrainOptions(
         workspace=workspace,
-        read=_reading(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
         how=split,
         cap=cap,
         base=base,
@@ -320,9 +315,7 @@ def judge(
     from penname.judge.judging import judge_workspace
     from penname.judge.subject import JudgeOptions
 
-    chosen = JudgeOptions(
-        passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again
-    )
+    chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again)
     place = find_workspace(workspace)
     with _showing(), place.at_work("penname judge"):
         report = judge_workspace(place, chosen)
@@ -489,14 +482,6 @@ def _showing(moving: bool = True) -> Iterator[None]:
         yield
 
 
-def _reading(
-    pages: bool, drafts: bool, trashed: bool, code: bool, keep_private: bool, keep_boilerplate: bool
-) -> "ReadOptions":
-    from penname.blog.read import ReadOptions
-
-    return ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
-
-
 def _model(model: Path | None, workspace: Path | None, base: bool) -> Path | None:
     """The model folder that is meant: the shipped base, the one named, or the workspace's; none is the base too."""
     from penname.core.workspace import model_in
@@ -504,9 +489,7 @@ def _model(model: Path | None, workspace: Path | None, base: bool) -> Path | Non
     if not base:
         return model or model_in(workspace)
     if model is not None or workspace is not None:
-        raise InputError(
-            "--base is the model that came with penname: it goes with neither --model nor --workspace."
-        )
+        raise InputError("--base is the model that came with penname: it goes with neither --model nor --workspace.")
     from penname.model.base import shipped_folder
 
     return shipped_folder()

@@ -25,14 +25,10 @@ def everything() -> None:
     with events.task("Reading posts", total=3, unit="posts") as step:
         for _ in range(3):
             step(1)
-    events.emit(
-        "train", step=5, total=10, loss=3.21, tokens_per_second=1234.5, seconds=4.0, seconds_left=200.0
-    )
+    events.emit("train", step=5, total=10, loss=3.21, tokens_per_second=1234.5, seconds=4.0, seconds_left=200.0)
     events.emit("evaluation", step=5, bits_per_byte=1.2345)
     events.emit("sample", "Once upon a time\nthere was.", step=5)
-    events.emit(
-        "train", step=10, total=10, loss=3.0, tokens_per_second=1.0, seconds_left=0, bits_per_byte=1.1
-    )
+    events.emit("train", step=10, total=10, loss=3.0, tokens_per_second=1.0, seconds_left=0, bits_per_byte=1.1)
 
 
 @pytest.mark.parametrize("file", [io.StringIO(), Screen()], ids=["pipe", "terminal"])
@@ -79,9 +75,7 @@ def test_lines() -> None:
         "seconds_left": 61,
         "bits_per_byte": None,
     }
-    assert (
-        progress_text(Event("train", "", data)) == "Step 1 of 2,000, 1m 01s left, loss 9.000, 1,500 tokens/s"
-    )
+    assert progress_text(Event("train", "", data)) == "Step 1 of 2,000, 1m 01s left, loss 9.000, 1,500 tokens/s"
     assert progress_text(Event("progress", "Encoding", {"done": 7, "seconds": 3})) == "Encoding: 7 , 3s"
     assert other_text(Event("command", "penname train")) == ""
 

@@ -124,12 +124,7 @@ def test_finding(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no workspace"):
         find_workspace(tmp_path)
     one = open_workspace(tmp_path / "one.penname", "one")
-    assert (
-        find_workspace(where=tmp_path)
-        == one
-        == find_workspace(where=one.folder)
-        == find_workspace(one.folder)
-    )
+    assert find_workspace(where=tmp_path) == one == find_workspace(where=one.folder) == find_workspace(one.folder)
     open_workspace(tmp_path / "two.penname", "two")
     with pytest.raises(InputError, match=r"several workspaces here \(one.penname, two.penname\)"):
         find_workspace(where=tmp_path)

@@ -25,25 +25,18 @@ WORDS = ("sea", "sky", "harbour", "wind", "letter", "garden", "window", "table",
 def sentence(number: int, words: int = 40) -> str:
     """Text of its own for every number."""
     picks = range(words)
-    return " ".join(
-        f"{WORDS[(number * 7 + i * (number % 10 + 1)) % len(WORDS)]}{number * i % 97}" for i in picks
-    )
+    return " ".join(f"{WORDS[(number * 7 + i * (number % 10 + 1)) % len(WORDS)]}{number * i % 97}" for i in picks)
 
 
 def blog(folder: Path, count: int = 40, **more: Any) -> Path:
-    posts = [
-        post(n, text=f"<p>{sentence(n)}</p><p>{sentence(n + 1000)}</p>", tags=("a", "b"))
-        for n in range(1, count)
-    ]
+    posts = [post(n, text=f"<p>{sentence(n)}</p><p>{sentence(n + 1000)}</p>", tags=("a", "b")) for n in range(1, count)]
     return make_site(folder, [*posts, post(count, **more)] if more else posts)
 
 
 @contextmanager
 def heard() -> Iterator[list[str]]:
     texts: list[str] = []
-    with events.listening(
-        lambda event: texts.append(event.text) if event.kind in ("note", "warning") else None
-    ):
+    with events.listening(lambda event: texts.append(event.text) if event.kind in ("note", "warning") else None):
         yield texts
 
 
@@ -142,9 +135,7 @@ def test_duplicates_boilerplate_private_and_huge_posts_are_told(tmp_path: Path) 
     assert by_id[5].split == by_id[31].split == by_id[32].split == "train"
     assert not any("on a boat" in item.text for item in prepared.posts)
     assert "[e-mail]" in by_id[34].text
-    kept = prepare(
-        site, workspace, PrepareOptions(read=ReadOptions(keep_boilerplate=True, keep_private=True))
-    )
+    kept = prepare(site, workspace, PrepareOptions(read=ReadOptions(keep_boilerplate=True, keep_private=True)))
     assert sum("on a boat" in item.text for item in kept.posts) == 30
     assert any("ann@example.org" in item.text for item in kept.posts)
 
@@ -174,10 +165,7 @@ GOOD = '{"id": 1, "title": "t", "date": "", "tags": [], "text": "x", "split": "t
 @pytest.mark.parametrize(
     "text",
     ["", "{}", "[1]", '[{"id": 1}]', f"[{GOOD},{GOOD}]", f"[{GOOD[:-1]}"]
-    + [
-        f"[{GOOD.replace(old, new)}]"
-        for old, new in (("train", "dev"), ('"id": 1', '"id": "1"'), ("[]", "0"))
-    ],
+    + [f"[{GOOD.replace(old, new)}]" for old, new in (("train", "dev"), ('"id": 1', '"id": "1"'), ("[]", "0"))],
 )
 def test_a_broken_text_json_is_an_error(workspace: Workspace, text: str) -> None:
     workspace.text.write_text(text, encoding="utf-8")
@@ -203,6 +191,4 @@ def test_the_sample_blog(tmp_path: Path) -> None:
     assert len(prepared.posts) == 943
     held = [item for item in prepared.posts if item.split != "train"]
     assert 0.08 < sum(item.words for item in held) / sum(item.words for item in prepared.posts) < 0.12
-    assert not any(
-        mark in item.text for item in prepared.posts for mark in ("<p", "</", '{"', "#DOMAIN_NAME#")
-    )
+    assert not any(mark in item.text for item in prepared.posts for mark in ("<p", "</", '{"', "#DOMAIN_NAME#"))

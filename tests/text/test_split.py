@@ -25,10 +25,7 @@ def blogs(draw: st.DrawFn, fewest: int = 1, shortest: int = 0) -> list[Item]:
 
 
 def even_blog(count: int, words: int = 500) -> list[Item]:
-    return [
-        Item(number, words, f"{2000 + number // 12}-{1 + number % 12:02}-01")
-        for number in range(1, count + 1)
-    ]
+    return [Item(number, words, f"{2000 + number // 12}-{1 + number % 12:02}-01") for number in range(1, count + 1)]
 
 
 @given(blogs(), st.sampled_from(["hash", "newest"]), st.floats(0, 0.25), st.floats(0, 0.25))
@@ -57,9 +54,7 @@ def test_the_order_of_the_posts_does_not_matter(posts: list[Item], how: str) -> 
 
 
 @given(blogs(fewest=12, shortest=1), st.data())
-def test_a_new_post_never_moves_one_between_validation_and_test(
-    posts: list[Item], data: st.DataObject
-) -> None:
+def test_a_new_post_never_moves_one_between_validation_and_test(posts: list[Item], data: st.DataObject) -> None:
     extra = Item(1000 + data.draw(st.integers(0, 10_000)), data.draw(st.integers(1, 3000)))
     before, after = split_posts(posts).sides, split_posts([*posts, extra]).sides
     for number, side in before.items():
@@ -83,17 +78,13 @@ def test_a_blog_of_two_giants_and_small_posts_is_not_all_held_out() -> None:
 
 @given(st.integers(200, 1500), st.floats(0.02, 0.2), st.sampled_from(["hash", "newest"]))
 def test_shares_are_kept_in_words(count: int, share: float, how: str) -> None:
-    posts = [
-        Item(number, 50 + (number * 7919) % 1000, f"20{number % 24:02}-01-01") for number in range(count)
-    ]
+    posts = [Item(number, 50 + (number * 7919) % 1000, f"20{number % 24:02}-01-01") for number in range(count)]
     figures = split_posts(posts, how=how, validation=share, test=share).figures
     for name in (VALIDATION, TEST):
         assert abs(figures[name].share - share) < LARGEST / 2 + 1e-9
 
 
-@pytest.mark.parametrize(
-    ("posts", "validation", "test"), [(1, 0, 0), (2, 1, 0), (3, 1, 1), (12, 1, 1), (30, 2, 2)]
-)
+@pytest.mark.parametrize(("posts", "validation", "test"), [(1, 0, 0), (2, 1, 0), (3, 1, 1), (12, 1, 1), (30, 2, 2)])
 def test_small_blogs_have_some_on_each_side(posts: int, validation: int, test: int) -> None:
     figures = split_posts(even_blog(posts)).figures
     assert (figures[VALIDATION].posts, figures[TEST].posts) == (validation, test)
@@ -142,6 +133,5 @@ def test_bad_options(bad: dict[str, object]) -> None:
 
 def test_the_sentence_gives_the_figures() -> None:
     assert split_posts(even_blog(100)).sentence() == (
-        "train 90 posts, 45,000 words (90.0%); validation 5 posts, 2,500 words (5.0%); "
-        "test 5 posts, 2,500 words (5.0%)"
+        "train 90 posts, 45,000 words (90.0%); validation 5 posts, 2,500 words (5.0%); test 5 posts, 2,500 words (5.0%)"
     )

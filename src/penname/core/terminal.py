@@ -98,9 +98,7 @@ def other_text(event: Event) -> str:
     if event.kind == "warning":
         return f"Warning: {event.text}"
     if event.kind == "evaluation":
-        return (
-            f"Step {event.data['step']:,}: {event.data['bits_per_byte']:.4f} bits per byte on held-out posts."
-        )
+        return f"Step {event.data['step']:,}: {event.data['bits_per_byte']:.4f} bits per byte on held-out posts."
     if event.kind == "sample":
         lines = "\n".join(f"  | {line}" for line in event.text.strip().splitlines())
         return f"Sample at step {event.data.get('step', 0):,}:\n{lines}"
@@ -160,9 +158,7 @@ def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
     # Standard output stays as it is: what is printed there is a result, and may go into a file.
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         yield _Live(progress, console)
 
 

@@ -175,9 +175,7 @@ def model_in(wanted: Path | None = None, where: Path | None = None) -> Path | No
         return workspace.model
     if wanted is None:
         return None
-    raise InputError(
-        f"{workspace.folder} holds no model yet: run `penname train SITE --workspace {wanted}` first."
-    )
+    raise InputError(f"{workspace.folder} holds no model yet: run `penname train SITE --workspace {wanted}` first.")
 
 
 def run_step(
@@ -235,9 +233,7 @@ def _make(workspace: Workspace, site: str) -> None:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             what = "holds other files" if folder.is_dir() else "is a file"
-            raise InputError(
-                f"{folder} {what} and is no workspace: give --workspace a new or an empty folder."
-            )
+            raise InputError(f"{folder} {what} and is no workspace: give --workspace a new or an empty folder.")
         folder.mkdir(parents=True, exist_ok=True)
         write_json(workspace.about, {"format": FORMAT, "site": site, "versions": versions(), "steps": {}})
     except OSError as error:
@@ -255,9 +251,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or not isinstance(about.get("format"), int) or "site" not in about:
         raise InputError(f"{folder} is no workspace: its workspace.json is of some other program.")
     if about["format"] > FORMAT:
-        raise InputError(
-            f"{folder} was made by a newer penname: bring penname up to date, or name another folder."
-        )
+        raise InputError(f"{folder} was made by a newer penname: bring penname up to date, or name another folder.")
     return about
 
 

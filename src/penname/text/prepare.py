@@ -185,17 +185,13 @@ def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
     """Say what stands in the blog more than once."""
     titles = {post.id: post.title or str(post.id) for post in reading.posts}
     if reading.duplicates:
-        pairs = _some(
-            f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates
-        )
+        pairs = _some(f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates)
         many = _count(len(reading.duplicates), "near-duplicate post")
         events.note(f"{many}, kept for training and never held out: {pairs}.")
     if reading.boilerplate:
         what = "kept" if options.read.keep_boilerplate else "removed; --keep-boilerplate keeps them"
         shown = _some(f"“{_short(item.paragraph)}” in {item.posts} posts" for item in reading.boilerplate)
-        events.note(
-            f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}."
-        )
+        events.note(f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
 
 
 def _tell_split(posts: Sequence[Post], split: Split, options: PrepareOptions) -> None:
@@ -207,9 +203,7 @@ def _tell_split(posts: Sequence[Post], split: Split, options: PrepareOptions) ->
     total = sum(post.words for post in training)
     large = [post for post in training if post.words > options.cap * total]
     if large and len(training) * options.cap > 1:
-        shares = _some(
-            f"“{_short(post.title)}” holds {post.words / total:.0%} of the words" for post in large
-        )
+        shares = _some(f"“{_short(post.title)}” holds {post.words / total:.0%} of the words" for post in large)
         events.note(
             f"{shares}: no post is given more than {options.cap:.0%} of a pass of training, a larger one gives "
             "another part of itself each time."
@@ -247,9 +241,7 @@ def _checked(path: Path, number: int, item: object) -> PreparedPost:
         if not isinstance(item.get(name), kind):
             raise InputError(f"{path}: entry {number + 1} has no usable {name!r}: {advice}.")
     if item["split"] not in SIDES:
-        raise InputError(
-            f"{path}: entry {number + 1} has the split {item['split']!r}: it is {', '.join(SIDES)}."
-        )
+        raise InputError(f"{path}: entry {number + 1} has the split {item['split']!r}: it is {', '.join(SIDES)}.")
     values = {name: item[name] for name in _FIELDS}
     return PreparedPost(**values | {"tags": tuple(map(str, item["tags"]))})
 

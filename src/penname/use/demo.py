@@ -28,9 +28,7 @@ def run_demo(options: TrainOptions, console: "Console") -> None:
     events.note("The sample blog: 943 entries of the diary of Samuel Pepys, laid out as a Publii site.")
     print_stats(blog_stats(read_blog(site)), console)
     trained = train_site(site, options)
-    wanted = WriteOptions(
-        workspace=trained.workspace.folder, title=True, sampling=_WRITING, device=options.device
-    )
+    wanted = WriteOptions(workspace=trained.workspace.folder, title=True, sampling=_WRITING, device=options.device)
     written = write(_TITLE, wanted)
     console.print(f"\nA draft in Pepys's voice, headed {_TITLE}:\n", style="bold", markup=False)
     console.print(written.drafts[0].text.strip(), markup=False)
@@ -38,6 +36,4 @@ def run_demo(options: TrainOptions, console: "Console") -> None:
         f"\nAll of it is in {trained.workspace.folder}; deleting that folder deletes everything.",
         markup=False,
     )
-    console.print(
-        f'Now: penname write --workspace {trained.workspace.folder} --title "4 May 1667"', markup=False
-    )
+    console.print(f'Now: penname write --workspace {trained.workspace.folder} --title "4 May 1667"', markup=False)

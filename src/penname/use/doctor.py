@@ -88,23 +88,17 @@ def _device() -> Iterator[Finding]:
     try:
         device = pick_device()
     except Exception as error:
-        yield Finding(
-            "device", "none works", ok=False, advice=f"PyTorch says: {error}. Install PyTorch again."
-        )
+        yield Finding("device", "none works", ok=False, advice=f"PyTorch says: {error}. Install PyTorch again.")
         return
     threads = f", {device.threads} threads" if device.threads else ""
     wrong_build = "CPU build" in device.reason
     yield Finding(
         "device",
         f"{device.kind}: {device.name}{threads}; {device.reason}",
-        advice="Install PyTorch's CUDA build to use the card: see the README, “Installing”."
-        if wrong_build
-        else "",
+        advice="Install PyTorch's CUDA build to use the card: see the README, “Installing”." if wrong_build else "",
     )
     yield Finding("precision", f"{device.precision}: {device.precision_reason}")
-    yield Finding(
-        "torch.compile", "can be used" if device.compiles else "cannot be used: no compiler is here"
-    )
+    yield Finding("torch.compile", "can be used" if device.compiles else "cannot be used: no compiler is here")
     small = 0 < device.memory < _LEAST_MEMORY
     yield Finding(
         "memory",
@@ -131,9 +125,7 @@ def _room() -> Iterator[Finding]:
     yield Finding("disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}", ok=not low, advice=advice)
     writable = os.access(Path.cwd(), os.W_OK)
     if not writable:
-        yield Finding(
-            "folder", f"{Path.cwd()} cannot be written to", ok=False, advice="Go to a folder of your own."
-        )
+        yield Finding("folder", f"{Path.cwd()} cannot be written to", ok=False, advice="Go to a folder of your own.")
 
 
 def _sample() -> Finding:
@@ -181,9 +173,7 @@ def _workspace(folder: Path | None) -> Iterator[Finding]:
         yield Finding("checkpoints", str(count), advice=advice)
     made_with = about.get("versions", {}).get("penname", __version__)
     if made_with != __version__:
-        yield Finding(
-            "made with", f"penname {made_with}", advice="Steps whose results may differ will be done again."
-        )
+        yield Finding("made with", f"penname {made_with}", advice="Steps whose results may differ will be done again.")
 
 
 def _network() -> Finding:
