@@ -11,7 +11,13 @@ import torch
 
 from penname.core.errors import PennameError
 from penname.model import checkpoint
-from penname.model.checkpoint import list_checkpoints, load_checkpoint, newest_checkpoint, read_state, save_checkpoint
+from penname.model.checkpoint import (
+    list_checkpoints,
+    load_checkpoint,
+    newest_checkpoint,
+    read_state,
+    save_checkpoint,
+)
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.optim import build_optimizers
 

@@ -124,7 +124,7 @@ def test_unknown_precisions_are_refused():
 
 def test_the_choice_of_precision_has_a_reason():
     model = network()
-    assert pick_precision(model, DEVICE, 8)[0] == "fp32"
+    assert pick_precision(model, DEVICE, 8)[0] == DEVICE.precision
     assert pick_precision(model, DEVICE, 1)[0] == ("int8" if has_int8(model) else "fp32")
     assert pick_precision(model, DEVICE, 1, "bf16") == ("bf16", "asked for with --precision bf16")
 
@@ -135,6 +135,6 @@ def test_a_network_without_an_8_bit_product_is_told_apart(monkeypatch):
 
     monkeypatch.setattr(torch, "_weight_int8pack_mm", refuse)
     assert not has_int8(network())
-    assert pick_precision(network(), DEVICE, 1)[0] == "fp32"
+    assert pick_precision(network(), DEVICE, 1)[0] == DEVICE.precision
     with pytest.raises(InputError, match="8-bit"):
         decoding_weights(network(), "int8")

@@ -22,7 +22,9 @@ SHAPE = GPTConfig(64, 32, 64, 2, 2, 1, 16, 32)
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 
 
-def make(folder: Path | None = None, micro: int = 4, stop_after: int | None = None, **changes: Any) -> tuple[GPT, Run]:
+def make(
+    folder: Path | None = None, micro: int = 4, stop_after: int | None = None, **changes: Any
+) -> tuple[GPT, Run]:
     ids = np.random.default_rng(0).integers(1, 64, 3000) // 3
     ends = np.arange(100, 3001, 100)
     values = {"steps": 10, "rows": 4, "context": 16, "dropout": 0.1, "seed": 3} | changes
@@ -47,9 +49,17 @@ def test_it_learns() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"masked": 0.5, "input_mask": 0.1}, {"ema": 0.9, "goldfish": 4}, {"matrices": "adamw", "quantise_from": 0.5}]
+    "changes",
+    [
+        {},
+        {"masked": 0.5, "input_mask": 0.1},
+        {"ema": 0.9, "goldfish": 4},
+        {"matrices": "adamw", "quantise_from": 0.5},
+    ],
 )
-def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
     whole = fit(**changes)
     with pytest.raises(Interrupted, match="step 4 of 10"):
         fit(tmp_path, stop_after=4, **changes)
@@ -77,7 +87,9 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path: Path) ->
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_running_out_of_memory_halves_the_micro_batch_and_keeps_the_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_halves_the_micro_batch_and_keeps_the_losses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plain = losses(fit(dropout=0.0))
     model, run = make(dropout=0.0)
     trainer = Trainer(model, run)
@@ -97,7 +109,9 @@ def test_running_out_of_memory_halves_the_micro_batch_and_keeps_the_losses(monke
     np.testing.assert_allclose(losses(fitted), plain, rtol=1e-4)
 
 
-def test_a_loss_that_is_no_number_goes_back_and_slows_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_no_number_goes_back_and_slows_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, run = make(tmp_path)
     run.save_seconds = 0.0
     trainer = Trainer(model, run)
