@@ -168,6 +168,7 @@ def train(
     seed: given.TrainSeed = 1,
     anyway: given.Anyway = False,
     again: given.Again = False,
+    judged: given.Judged = True,
     pages: given.Pages = False,
     drafts: given.Drafts = False,
     trashed: given.Trashed = False,
@@ -177,7 +178,7 @@ def train(
 ) -> None:
     """Learn a blog's voice; the same command goes on after a stop."""
     from penname.blog.read import ReadOptions
-    from penname.use.train import TrainOptions, train_site
+    from penname.use.train import TrainOptions, judge_trained, train_site
 
     chosen = TrainOptions(
         workspace=workspace,
@@ -201,6 +202,9 @@ def train(
     )
     with _showing():
         trained = train_site(site, chosen)
+        report = judge_trained(trained, site, chosen) if judged else None
+    if report is not None:
+        print("\n".join([*report.verdict, f"The report: {report.page}"]))
     print(
         f'{trained.workspace.model} is ready: penname write --workspace {trained.workspace.folder} "Your title" --title'
     )

@@ -24,6 +24,7 @@ from penname.core.workspace import Step, Workspace, content_hash, run_step
 from penname.text.prepare import Prepared, PrepareOptions, prepare, workspace_for
 
 if TYPE_CHECKING:
+    from penname.judge.judging import Report
     from penname.model.folder import LoadedModel
     from penname.model.gpt import GPT
     from penname.model.plan import Plan
@@ -115,6 +116,26 @@ def train_site(site: Path, options: TrainOptions) -> Trained:
             workspace,
             run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs), options.again),
         )
+
+
+def judge_trained(trained: Trained, site: Path, options: TrainOptions, again: bool = False) -> "Report":
+    """Judge what was trained, quickly on a CPU, and write the report; nothing is done again that has not changed."""
+    from penname.judge.judging import judge_workspace
+    from penname.judge.subject import JudgeOptions
+
+    workspace = trained.workspace
+    record = read_json(workspace.folder / "training.json", "what training left")
+    chosen = JudgeOptions(
+        quick=pick_device(options.device).kind == "cpu",
+        device=options.device,
+        base=options.base,
+        site=site,
+        again=again,
+        label="train",
+        seconds_before=float(record.get("seconds", 0.0)),
+    )
+    with workspace.at_work("penname judge"):
+        return judge_workspace(workspace, chosen)
 
 
 def plan_site(site: Path, options: TrainOptions) -> "Plan":
