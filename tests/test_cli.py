@@ -210,7 +210,9 @@ def test_write(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert first.out.count("The owl") == 2 and "--seed 3" in first.err
     assert call(*words, "--json", "--quiet") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["settings"]["seed"] == 3 and first.out.startswith("The owl" + found["drafts"][0]["text"])
+    assert found["settings"]["seed"] == 3 and len(found["drafts"]) == 1 and found["drafts"][0]["tokens"] == 5
+    assert call(*words, "--json", "--quiet") == 0
+    assert json.loads(capsys.readouterr().out)["drafts"] == found["drafts"]
     assert call(*words, "--temperature", "-1") == 2
     assert call("write", "The owl") == 2
 

@@ -57,6 +57,6 @@ def _clean(piece: Piece) -> Piece:
     if piece.kind == "code":
         return Piece("code", normalise_code(piece.text))
     text = strip_leftovers(normalise_line(piece.text))
-    if is_lonely(text.partition(" ")[2] if piece.kind == "item" else text):
+    if is_lonely("".join(text.split(maxsplit=1)[1:]) if piece.kind == "item" else text):
         text = ""
     return piece if text is piece.text else Piece(piece.kind, text, piece.run)
