@@ -106,9 +106,10 @@ def test_too_large_a_base_is_not_written(folder: Path, monkeypatch: pytest.Monke
 def test_damage_is_said(shipped: Path) -> None:
     path = shipped / "weights.safetensors"
     data = path.read_bytes()
-    path.write_bytes(data[:-100])
-    with pytest.raises(InputError, match="install penname again"):
-        load_base(None)
+    for damaged in (data[:-100], data.replace(b"hidden_size", b"hidden_\"ize"), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="install penname again"):
+            load_base(None)
     path.write_bytes(data)
     (shipped / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="not a tokenizer"):

@@ -80,9 +80,7 @@ def read_config(raw: Any, path: Path) -> GPTConfig:
         num_attention_heads=heads,
         num_key_value_heads=groups,
         head_dim=head_dim,
-        max_position_embeddings=_whole(
-            raw, "max_position_embeddings", path, default=32_768 if qwen else 2_048
-        ),
+        max_position_embeddings=_whole(raw, "max_position_embeddings", path, default=32_768 if qwen else 2_048),
         rope_theta=_positive({"rope_theta": 10_000.0, **raw, **rope}, "rope_theta", path),
         rms_norm_eps=_positive({"rms_norm_eps": 1e-6, **raw}, "rms_norm_eps", path),
         tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
@@ -93,13 +91,13 @@ def read_config(raw: Any, path: Path) -> GPTConfig:
 
 def _check_kind(raw: dict[str, Any], path: Path) -> str:
     kind, named = raw.get("model_type"), raw.get("architectures")
-    if kind not in ARCHITECTURES:
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
         what = f"a {kind} model" if isinstance(kind, str) else "a model without a model_type"
         raise InputError(
             f"{path} describes {what}: only Llama- and Qwen3-style language models can be read "
             "(model_type llama or qwen3)."
         )
-    kind = str(kind)
+    named = named if isinstance(named, list) else []
     if named and ARCHITECTURES[kind] not in named:
         raise InputError(
             f"{path} describes {', '.join(map(str, named))}: only a language model can be read "
@@ -114,25 +112,21 @@ def _check_plain(raw: dict[str, Any], path: Path) -> None:
         if raw.get(key):
             raise _cannot(path, f"{what} ({key})")
     if raw.get("quantization_config"):
-        raise _cannot(
-            path, "quantised weights (quantization_config): give the folder of the unquantised model"
-        )
+        raise _cannot(path, "quantised weights (quantization_config): give the folder of the unquantised model")
     if raw.get("hidden_act", "silu") not in ("silu", "swish"):
         raise _cannot(path, f"the activation {raw['hidden_act']!r} where SiLU is expected (hidden_act)")
-    if _slides(raw):
-        raise _cannot(
-            path, f"attention in a sliding window of {raw['sliding_window']} tokens (sliding_window)"
-        )
+    if _slides(raw, path):
+        raise _cannot(path, f"attention in a sliding window of {raw['sliding_window']} tokens (sliding_window)")
 
 
-def _slides(raw: dict[str, Any]) -> bool:
+def _slides(raw: dict[str, Any], path: Path) -> bool:
     """Whether any layer attends in a sliding window, as `Qwen3Config` decides it."""
     if raw["model_type"] != "qwen3" or not raw.get("use_sliding_window") or raw.get("sliding_window") is None:
         return False
-    layers = raw.get("layer_types")
+    layers, first = raw.get("layer_types"), raw.get("max_window_layers", 28)
     if isinstance(layers, list):
         return "sliding_attention" in layers
-    return bool(raw.get("max_window_layers", 28) < raw.get("num_hidden_layers", 0))
+    return not isinstance(first, int) or first < _whole(raw, "num_hidden_layers", path)
 
 
 def _rope(raw: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -190,6 +184,4 @@ def _broken(path: Path, what: str) -> InputError:
 
 
 def _cannot(path: Path, what: str) -> InputError:
-    return InputError(
-        f"{path} describes a network that cannot be read here: it has {what}. Use another base."
-    )
+    return InputError(f"{path} describes a network that cannot be read here: it has {what}. Use another base.")

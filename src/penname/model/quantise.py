@@ -116,6 +116,7 @@ def read_packed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             shapes = json.loads(header["shapes"])
+            about: dict[str, Any] = json.loads(header.get("about", "{}"))
             for name in file.keys():  # noqa: SIM118
                 if not name.endswith((".planes", ".scales")):
                     weights[name] = file.get_tensor(name).float()
@@ -123,9 +124,8 @@ def read_packed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 planes = file.get_tensor(f"{name}.planes").numpy()
                 integers = torch.from_numpy(unpack_planes(planes, rows * columns)).view(rows, columns)
                 weights[name] = restore_groups(integers, file.get_tensor(f"{name}.scales"))
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise InputError(
             f"{path} is not a packed model that can be read ({error}): install penname again."
         ) from error
-    about: dict[str, Any] = json.loads(header.get("about", "{}"))
     return weights, about
