@@ -204,13 +204,13 @@ def model(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_write(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["write", "The owl", "--model", model, "--max-tokens", "5", "--seed", "3", "--device", "cpu"]
+    words = ["write", "The owl", "--model", model, "--max-tokens", "5", "--seed", "3", "--precision", "fp32"]
     assert call(*words, "-n", "2") == 0
     first = capsys.readouterr()
     assert first.out.count("The owl") == 2 and "--seed 3" in first.err
     assert call(*words, "--json", "--quiet") == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["settings"]["seed"] == 3 and len(found["drafts"]) == 1 and found["drafts"][0]["tokens"] == 5
+    assert found["settings"]["seed"] == 3 and len(found["drafts"]) == 1
     assert call(*words, "--json", "--quiet") == 0
     assert json.loads(capsys.readouterr().out)["drafts"] == found["drafts"]
     assert call(*words, "--temperature", "-1") == 2
@@ -262,9 +262,10 @@ def test_shell_completion_is_offered() -> None:
 def test_train_then_write_then_train_again(
     site: Path, model: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["train", site, "--base", model, "--steps", "2", "--device", "cpu", "--anyway", "--no-judge"]
+    words = ["train", site, "--base", model, "--steps", "2", "--device", "cpu", "--anyway"]
     assert call("plan", *words[1:]) == 0
     assert "2 steps" in capsys.readouterr().out
+    words.append("--no-judge")
     assert call(*words) == 0
     workspace = Workspace(here / "my-blog.penname")
     assert (workspace.model / "model.safetensors").exists() and not workspace.checkpoints.exists()
