@@ -7,11 +7,12 @@ In: a `GPT`. Out: its weights laid out for decoding, and the logits of each next
     logits = decoding.step([9])
 
 A step at batch 1 reads every weight once and computes little: its time is that of memory and of calls. So queries,
-keys and values are one matrix, gate and up another, the query heads of a group are rows of one product, nothing is
-allocated that can be kept, and weights may be stored in 8 bits, which are four times fewer bytes than float32.
+keys and values are one matrix, gate and up another, the scales of norms are multiplied into them, the query heads of a
+group are rows of one product, and weights may be stored in 8 bits, which are four times fewer bytes than float32.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,21 +36,22 @@ class Matrix:
     scales: Tensor | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: (rows, in) -> (rows, out). With 8-bit weights the product itself takes and gives bfloat16."""
+        """x: (rows, in) -> (rows, out). With 8-bit weights the product takes and gives bfloat16."""
         if self.scales is None:
             return F.linear(x, self.weight)
-        return torch._weight_int8pack_mm(x.to(torch.bfloat16), self.weight, self.scales).to(x.dtype)
+        return torch._weight_int8pack_mm(x.to(torch.bfloat16), self.weight, self.scales)
 
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One layer; `qk_norm` is (heads + groups, head_dim), None in a Llama."""
+    """One layer; `qk_norm` is (heads + groups, head_dim), None in a Llama.
 
-    before_attention: Tensor
+    The scales of the norms before `qkv` and `gate_up` are multiplied into them.
+    """
+
     qkv: Matrix
     qk_norm: Tensor | None
     out: Matrix
-    before_mlp: Tensor
     gate_up: Matrix
     down: Matrix
 
@@ -86,9 +88,7 @@ def decoding_weights(model: GPT, precision: str) -> DecodingWeights:
     if precision not in PRECISIONS:
         raise InputError(f"There is no precision called {precision!r}: use auto, {', '.join(PRECISIONS)}.")
     if precision == "int8" and not has_int8(model):
-        raise InputError(
-            "This device has no product with 8-bit weights for this model: use --precision fp32."
-        )
+        raise InputError("This device has no product with 8-bit weights for this model: use --precision fp32.")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     int8 = precision == "int8"
     return DecodingWeights(
@@ -98,7 +98,7 @@ def decoding_weights(model: GPT, precision: str) -> DecodingWeights:
         table=model.model.embed_tokens.weight.detach().to(dtype),
         layers=tuple(_layer_weights(layer, dtype, int8) for layer in _layers(model)),
         norm=model.model.norm.weight.detach().to(dtype),
-        head=_matrix([model.lm_head.weight], dtype, int8),
+        head=_matrix(model.lm_head.weight, dtype, int8),
     )
 
 
@@ -107,14 +107,10 @@ def pick_precision(model: GPT, device: Device, rows: int, wanted: str = "auto") 
     if wanted != "auto":
         return wanted, f"asked for with --precision {wanted}"
     if device.kind != "cpu":
-        return (
-            ("bf16", device.precision_reason)
-            if device.precision == "bf16"
-            else ("fp32", device.precision_reason)
-        )
+        return ("bf16", device.precision_reason) if device.precision == "bf16" else ("fp32", device.precision_reason)
     if rows == 1 and has_int8(model):
         return "int8", "each token reads every weight, and 8-bit weights are read fastest"
-    return "fp32", "exact, and the processor's fastest for many rows" if rows > 1 else "no 8-bit product here"
+    return ("bf16", device.precision_reason) if device.precision == "bf16" else ("fp32", device.precision_reason)
 
 
 @torch.no_grad()
@@ -125,7 +121,7 @@ def has_int8(model: GPT) -> bool:
     try:
         for weight in (each.weight[:64] for each in weights):
             x = torch.linspace(-1, 1, weight.size(1), device=weight.device)[None]
-            got, want = _matrix([weight], torch.float32, True)(x), F.linear(x, weight.float())
+            got, want = _matrix(weight, torch.float32, True)(x), F.linear(x, weight.float())
             scale = weight.norm() * x.norm() / weight.size(0) ** 0.5
             if not (got - want).abs().max() <= 0.02 * scale:
                 return False
@@ -166,7 +162,8 @@ class Decoding:
         longest = max(self.lengths)
         even = min(self.lengths) == longest
         places = longest if even else torch.tensor(self.lengths, device=self.place)
-        out = _step(self.weights, self.cache, ids, places, longest + 1)
+        with _plain_float32():
+            out = _step(self.weights, self.cache, ids, places, longest + 1)
         self.lengths = [length + 1 for length in self.lengths]
         return out
 
@@ -189,7 +186,8 @@ class Decoding:
         cache = KVCache(model.config, len(texts), longest, self.cache.keys[:0])
         training = model.training
         model.eval()
-        with self.device.autocast("bf16" if self.weights.dtype == torch.bfloat16 else "fp32"):
+        precision = "bf16" if self.weights.dtype == torch.bfloat16 else "fp32"
+        with _plain_float32(), self.device.autocast(precision):
             hidden = model.hidden(ids, cache)
             ends = torch.tensor([len(text) - 1 for text in texts], device=self.place)
             logits = model.lm_head(hidden[torch.arange(len(texts), device=self.place), ends])
@@ -203,43 +201,69 @@ class Decoding:
         return out
 
 
+@contextlib.contextmanager
+def _plain_float32() -> Iterator[None]:
+    """Multiply float32 as float32: the detour over bfloat16 that training may take is slower for few rows."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def _step(weights: DecodingWeights, cache: KVCache, ids: Tensor, places: int | Tensor, total: int) -> Tensor:
     """ids: (rows,), the last of `total` tokens or, where lengths differ, each at its `places` (rows,)."""
     config, count = weights.config, ids.size(0)
     groups, dim = config.num_key_value_heads, config.head_dim
     heads, eps, half = config.num_attention_heads, config.rms_norm_eps, config.head_dim // 2
-    every, mask = slice(None), None
-    cos, sin = (
-        table[places].to(weights.dtype).view(-1, 1, dim) for table in (weights.model.cos, weights.model.sin)
-    )
+    cos, sin = (table[places].to(weights.dtype).view(-1, 1, dim) for table in (weights.model.cos, weights.model.sin))
     # Rotating a pair takes the other half with its sign turned: the sign is put into the sines.
     sin = torch.cat((-sin[..., :half], sin[..., half:]), dim=-1)
-    at: int | Tensor = places
+    mask = None
     if isinstance(places, Tensor):
-        every = torch.arange(count, device=ids.device)  # type: ignore[assignment]
         mask = (torch.arange(total, device=ids.device) <= places[:, None])[:, None, None]
+    store, seen = _views(cache, places, total)
     x = F.embedding(ids, weights.table)
     for number, layer in enumerate(weights.layers):
-        keys, values = cache.keys[number], cache.values[number]
-        normed = F.rms_norm(x, (x.size(1),), layer.before_attention, eps)
-        mixed, value = (
-            layer.qkv(normed).view(count, -1, dim).split_with_sizes((heads + groups, groups), dim=1)
-        )
+        mixed = layer.qkv(F.rms_norm(x, (x.size(1),), None, eps)).to(weights.dtype).view(count, -1, dim)
+        both = mixed[:, : heads + groups]
         if layer.qk_norm is not None:
-            mixed = F.rms_norm(mixed, (dim,), None, eps) * layer.qk_norm
-        mixed = torch.addcmul(mixed * cos, mixed.roll(half, -1), sin)
-        keys[every, :, at] = mixed[:, heads:]
-        values[every, :, at] = value
-        y = F.scaled_dot_product_attention(
-            mixed[:, :heads].view(count, groups, heads // groups, dim),
-            keys[:, :, :total],
-            values[:, :, :total],
-            attn_mask=mask,
-        )
+            both = F.rms_norm(both, (dim,), None, eps) * layer.qk_norm
+        both = torch.addcmul(both * cos, both.roll(half, -1), sin)
+        store(number, both[:, heads:], mixed[:, heads + groups :])
+        query = both[:, :heads].view(count, groups, heads // groups, dim)
+        y = F.scaled_dot_product_attention(query, *seen[number], attn_mask=mask)
         x = x + layer.out(y.reshape(count, heads * dim))
-        gate, up = layer.gate_up(F.rms_norm(x, (x.size(1),), layer.before_mlp, eps)).chunk(2, dim=-1)
+        gate, up = layer.gate_up(F.rms_norm(x, (x.size(1),), None, eps)).chunk(2, dim=-1)
         x = x + layer.down(F.silu(gate) * up)
     return weights.head(F.rms_norm(x, (x.size(1),), weights.norm, eps)).float()
+
+
+def _views(
+    cache: KVCache, places: int | Tensor, total: int
+) -> tuple[Callable[[int, Tensor, Tensor], None], list[tuple[Tensor, Tensor]]]:
+    """How a layer's new keys and values (rows, groups, dim) are stored, and what each layer then sees.
+
+    One slice for all layers: at batch 1 every call counts.
+    """
+    keys, values = cache.keys[:, :, :, :total].unbind(0), cache.values[:, :, :, :total].unbind(0)
+    seen = list(zip(keys, values, strict=True))
+    if isinstance(places, Tensor):
+        rows = torch.arange(places.size(0), device=places.device)
+
+        def scatter(layer: int, key: Tensor, value: Tensor) -> None:
+            keys[layer][rows, :, places] = key
+            values[layer][rows, :, places] = value
+
+        return scatter, seen
+    new_keys, new_values = cache.keys[:, :, :, places].unbind(0), cache.values[:, :, :, places].unbind(0)
+
+    def copy(layer: int, key: Tensor, value: Tensor) -> None:
+        new_keys[layer].copy_(key)
+        new_values[layer].copy_(value)
+
+    return copy, seen
 
 
 def _layers(model: GPT) -> list[Layer]:
@@ -253,22 +277,21 @@ def _layer_weights(layer: Layer, dtype: torch.dtype, int8: bool) -> LayerWeights
         query = attention.q_norm.weight.expand(attention.heads, -1)
         key = attention.k_norm.weight.expand(attention.groups, -1)
         scales = torch.cat((query, key)).detach().to(dtype)
+    before_attention, before_mlp = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+    mixed = torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight])
+    gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
     return LayerWeights(
-        before_attention=layer.input_layernorm.weight.detach().to(dtype),
-        qkv=_matrix(
-            [each.weight for each in (attention.q_proj, attention.k_proj, attention.v_proj)], dtype, int8
-        ),
+        qkv=_matrix(mixed * before_attention, dtype, int8),
         qk_norm=scales,
-        out=_matrix([attention.o_proj.weight], dtype, int8),
-        before_mlp=layer.post_attention_layernorm.weight.detach().to(dtype),
-        gate_up=_matrix([mlp.gate_proj.weight, mlp.up_proj.weight], dtype, int8),
-        down=_matrix([mlp.down_proj.weight], dtype, int8),
+        out=_matrix(attention.o_proj.weight, dtype, int8),
+        gate_up=_matrix(gate_up * before_mlp, dtype, int8),
+        down=_matrix(mlp.down_proj.weight, dtype, int8),
     )
 
 
-def _matrix(parts: Sequence[Tensor], dtype: torch.dtype, int8: bool) -> Matrix:
-    """The matrices over one another. A single float32 one is shared with the model, not copied."""
-    weight = torch.cat([part.detach() for part in parts]) if len(parts) > 1 else parts[0].detach()
+def _matrix(weight: Tensor, dtype: torch.dtype, int8: bool) -> Matrix:
+    """A float32 weight is shared with the model where it is the same, not copied."""
+    weight = weight.detach()
     if not int8:
         return Matrix(weight.to(dtype).contiguous())
     scales = (weight.float().abs().amax(dim=1) / 127).to(torch.bfloat16)

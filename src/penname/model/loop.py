@@ -9,12 +9,10 @@ folder of checkpoints that goes on to the same losses wherever it was cut off.
 The order of a step: evaluate, sample, save, step, log.
 """
 
-import contextlib
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from penname.core.device import Device, is_out_of_memory
 from penname.core.errors import Interrupted, PennameError
 from penname.model import parallel
 from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from penname.model.clock import Clock, stop_on_interrupt
 from penname.model.gpt import GPT
 from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens
 from penname.model.optim import build_optimizers
@@ -140,9 +139,9 @@ class Trainer:
     def fit(self) -> Fitted:
         """Run to the end; raises `Interrupted` after Ctrl-C, saved."""
         self.resume()
-        clock = _Clock(self.state.seconds)
+        clock = Clock(self.state.seconds)
         saved = time.monotonic()
-        with _stop_on_interrupt() as stop, _Feeder(self) as feeder:
+        with stop_on_interrupt() as stop, _Feeder(self) as feeder:
             while self.state.step < self.state.total:
                 self.evaluate_and_sample(last=False)
                 if parallel.is_first() and time.monotonic() - saved >= self.run.save_seconds:
@@ -182,9 +181,7 @@ class Trainer:
         if kept is not None:
             _restore(self.model, kept)
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip, foreach=True)
-        rate = (
-            learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
-        )
+        rate = learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["base_lr"] * rate
@@ -236,11 +233,7 @@ class Trainer:
         """Score held-out text and show a sample when their turn has come; keep the best weights."""
         step, total = self.state.step, self.state.total
         due = last or (step and step % max(1, total // self.run.evaluations) == 0 and step != total)
-        if (
-            due
-            and self.run.validate is not None
-            and not (self.state.curve and self.state.curve[-1][0] == step)
-        ):
+        if due and self.run.validate is not None and not (self.state.curve and self.state.curve[-1][0] == step):
             figure = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
             self.state.curve.append((step, figure))
             events.emit("evaluation", step=step, bits_per_byte=figure)
@@ -262,13 +255,13 @@ class Trainer:
         finally:
             self.model.train()
 
-    def log(self, loss: Tensor, clock: "_Clock") -> None:
+    def log(self, loss: Tensor, clock: "Clock") -> None:
         """Remember the loss; look at it, which waits for the device, only every few steps."""
         self.recent.append((self.state.step, loss))
         if self.state.step % self.every == 0:
             self.flush(clock)
 
-    def flush(self, clock: "_Clock") -> None:
+    def flush(self, clock: "Clock") -> None:
         """Read the losses of the last steps, check them, and tell how far the run is."""
         if not self.recent:
             return
@@ -290,12 +283,10 @@ class Trainer:
             tokens_per_second=rate * tokens,
             seconds=clock.seconds(),
             seconds_left=(self.state.total - self.state.step) / rate if rate else None,
-            bits_per_byte=values[-1] / math.log(2) / self.run.bytes_per_token
-            if self.run.bytes_per_token
-            else None,
+            bits_per_byte=values[-1] / math.log(2) / self.run.bytes_per_token if self.run.bytes_per_token else None,
         )
 
-    def keep_promise(self, clock: "_Clock") -> None:
+    def keep_promise(self, clock: "Clock") -> None:
         """Drop steps when the time would run out; the schedule stretches over what is left."""
         if self.run.seconds is None or self.state.step % self.every:
             return
@@ -306,7 +297,7 @@ class Trainer:
             )
             self.state.total = possible
 
-    def possible_steps(self, clock: "_Clock") -> float:
+    def possible_steps(self, clock: "Clock") -> float:
         """How many steps the promised time allows at the present rate."""
         rate = clock.steps_per_second()
         if not rate or self.run.seconds is None:
@@ -319,22 +310,16 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         self.device.free_cache()
         self.micro_rows = max(1, self.micro_rows // 2)
-        events.warn(
-            f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses."
-        )
+        events.warn(f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses.")
 
     def recover(self, step: int) -> None:
         """A loss that is not a number: back to the last checkpoint, with half the learning rate."""
         if self.state.scale < 0.05:
-            raise PennameError(
-                "The loss keeps turning into NaN: lower the learning rates, or use --precision fp32."
-            )
+            raise PennameError("The loss keeps turning into NaN: lower the learning rates, or use --precision fp32.")
         scale = self.state.scale / 2
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
         if checkpoint is None:
-            raise PennameError(
-                f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to."
-            )
+            raise PennameError(f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to.")
         self.load(checkpoint)
         self.state.scale = scale
         events.warn(
@@ -365,7 +350,7 @@ class Trainer:
 
     # -- files --------------------------------------------------------------------------------------------------------
 
-    def save(self, clock: "_Clock") -> None:
+    def save(self, clock: "Clock") -> None:
         """Write a checkpoint, on the first process."""
         if self.run.folder is None or not parallel.is_first():
             return
@@ -401,15 +386,13 @@ class Trainer:
         values["losses"] = [tuple(pair) for pair in values["losses"]]
         values["curve"] = [tuple(pair) for pair in values["curve"]]
         self.state = _State(**values)
-        best = {
-            name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")
-        }
+        best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
         self.best = best or None
         average = {n.removeprefix("average/"): v for n, v in extra.items() if n.startswith("average/")}
         if self.average is not None and average:
             self.average = {name: value.to(self.device.torch) for name, value in average.items()}
 
-    def finish(self, clock: "_Clock") -> Fitted:
+    def finish(self, clock: "Clock") -> Fitted:
         """Put the best weights into the model and say what came of the run."""
         if self.best is not None:
             _restore(self.model, self.best)
@@ -431,28 +414,6 @@ class Trainer:
 def train(model: GPT, run: Run) -> Fitted:
     """Train `model` in place; see `Run` and `Fitted`."""
     return Trainer(model, run).fit()
-
-
-class _Clock:
-    """Seconds spent, over all sittings, and the rate of the last steps."""
-
-    def __init__(self, before: float) -> None:
-        self.before, self.started = before, time.monotonic()
-        self.ticks: list[tuple[int, float]] = []
-
-    def seconds(self) -> float:
-        return self.before + time.monotonic() - self.started
-
-    def tick(self, step: int) -> None:
-        self.ticks.append((step, time.monotonic()))
-        del self.ticks[:-40]
-
-    def steps_per_second(self) -> float:
-        """Over the last steps, evaluations included; 0 before it is known."""
-        if len(self.ticks) < 2:
-            return 0.0
-        (first, start), (last, end) = self.ticks[0], self.ticks[-1]
-        return (last - first) / (end - start) if end > start else 0.0
 
 
 class _Feeder:
@@ -489,27 +450,6 @@ class _Feeder:
         if self.trainer.device.kind == "cuda":
             windows = windows.pin_memory()
         self.ready = (step, windows)
-
-
-@contextlib.contextmanager
-def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event; a second one ends the program at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(_signal: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        events.note("Finishing this step, then saving. Press Ctrl-C again to quit at once.")
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

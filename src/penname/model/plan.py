@@ -92,9 +92,7 @@ def make_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes,
     """Fit passes, replay and batch to the time; every choice comes with its reason."""
     small = device.kind == "cpu"
     context = min(context, 512) if small else context
-    reasons = [
-        f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason})."
-    ]
+    reasons = [f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason})."]
     budget = speed * wishes.seconds * _OVERHEAD if wishes.seconds else float("inf")
     share, passes = _fit(blog_tokens, budget, wishes, reasons)
     total = passes * blog_tokens / share
@@ -131,9 +129,7 @@ def make_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes,
     )
 
 
-def make_scratch_plan(
-    *, blog_tokens: int, speed: float, device: Device, wishes: Wishes, context: int = 512
-) -> Plan:
+def make_scratch_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes, context: int = 512) -> Plan:
     """A plan for a small network that has the blog alone: Muon, as many passes as the time allows, at most 20."""
     rows = 8 if device.kind == "cpu" else 32
     budget = speed * wishes.seconds * _OVERHEAD if wishes.seconds else float("inf")
@@ -160,8 +156,10 @@ def make_scratch_plan(
         validation_tokens=int(np.clip(0.02 * trained, 2_000, 60_000)),
         reasons=(
             f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason}).",
-            f"From scratch: {trained / blog_tokens:.1f} passes over the blog. A network that has read one blog only "
-            + "writes its words, not its sentences: adapting the base is far better.",
+            (
+                f"From scratch: {trained / blog_tokens:.1f} passes over the blog. A network that has read one blog only "
+                "writes its words, not its sentences: adapting the base is far better."
+            ),
         ),
     )
 
@@ -170,9 +168,7 @@ def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) ->
     """Share of blog and passes for a budget of tokens: less replay first, then fewer passes, then almost no replay."""
     share, passes = wishes.share or BLOG_SHARE, wishes.passes or PASSES
     if passes * blog_tokens / share <= budget:
-        reasons.append(
-            f"{passes:g} passes over the blog, {share:.0%} of each batch: what did best on held-out posts."
-        )
+        reasons.append(f"{passes:g} passes over the blog, {share:.0%} of each batch: what did best on held-out posts.")
         return share, passes
     if wishes.share is None:
         share = float(np.clip(passes * blog_tokens / budget, share, 0.5))
@@ -186,8 +182,6 @@ def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) ->
     if passes < 1 and wishes.share is None:
         share = float(np.clip(blog_tokens / budget, 0.5, 0.8))
         passes = budget * share / blog_tokens
-    given_up = (
-        f"{passes:.1f} passes instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - BLOG_SHARE:.0%}"
-    )
+    given_up = f"{passes:.1f} passes instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - BLOG_SHARE:.0%}"
     reasons.append(f"The time allows {budget / 1e6:.2f} M tokens: {given_up}. More minutes would help.")
     return share, passes

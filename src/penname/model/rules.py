@@ -101,6 +101,7 @@ class Rules:
 def _never_written(tokenizer: "Tokenizer", size: int, end: int) -> list[int]:
     """Special tokens but the end, and ids of the network that the tokenizer does not have."""
     special = [number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]
-    known = set(tokenizer.get_vocab(with_added_tokens=True).values())
-    unknown = [number for number in range(size) if number not in known]
+    unknown: list[int] = []
+    if tokenizer.get_vocab_size(with_added_tokens=True) < size:
+        unknown = [number for number in range(size) if tokenizer.id_to_token(number) is None]
     return [number for number in {*special, *unknown} if number != end and number < size]
