@@ -61,9 +61,7 @@ def test_contains_with_a_prefix_equals_brute_force(posts: list[str], text: str) 
     index, sequence = CopyIndex(posts), parts(text)[:3]
     assert index.contains(sequence) == holds(posts, sequence)
     for prefix in ("", "a", "ab", "abcd", "b", "c"):
-        expected = any(
-            holds(posts, [*sequence, word]) for word in index.vocabulary if word.startswith(prefix)
-        )
+        expected = any(holds(posts, [*sequence, word]) for word in index.vocabulary if word.startswith(prefix))
         assert index.contains(sequence, prefix) == expected
 
 

@@ -50,9 +50,7 @@ def test_another_voice_is_far_from_the_blog() -> None:
 
 def test_passages_are_cut_to_what_most_of_them_have() -> None:
     training, heldout = posts(SHORT, 40, 0), posts(SHORT, 8, 100)
-    short = [
-        Passage(" ".join(p.text.split()[:110]), 100 + n % 8) for n, p in enumerate(posts(SHORT, 30, 300))
-    ]
+    short = [Passage(" ".join(p.text.split()[:110]), 100 + n % 8) for n, p in enumerate(posts(SHORT, 30, 300))]
     voice = measure_voice(short, heldout, training)
     assert (voice.words, voice.passages) == (100, 30)
 

@@ -7,13 +7,14 @@ page's style sheet sets for light and dark: `a` the blog, `b` the model, `c` the
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 _WIDTH = 460
-_TEXT = 6.3
-"""Width of a letter, about."""
+_DOUBLINGS = 3
+"""Ratios are drawn up to this many doublings or halvings; farther ones stand at the edge."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,12 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
     if not points:
         return ""
     height, left, bottom, top = 240, 44, 208, 26
-    x_ticks, y_ticks = _ticks([x for x, _ in points], 5), _ticks([y for _, y in points], 5)
+    first, last = min(x for x, _ in points), max(x for x, _ in points)
+    x_ticks = [tick for tick in _ticks([first, last], 5) if first <= tick <= last]
+    y_ticks = _ticks([y for _, y in points], 5)
 
     def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
+        across = (x - first) / ((last - first) or 1.0)
         up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
         return left + across * (_WIDTH - left - 10), bottom - up * (bottom - top)
 
@@ -108,36 +111,28 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
     return _svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
 
 
-def histogram(given: Sequence[Values], x_name: str, whole: bool = False, bins: int = 24) -> str:
-    """Shares of each group in common bins, as bars side by side; `whole` makes bins of whole numbers.
+def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
+    """Shares of each group in common bins, as bars side by side.
 
-    Values beyond the 99.5th percentile are counted in the last bin.
+    With `whole` the bins hold whole numbers, and the last one all that lies beyond the 99th percentile.
     """
     values = sorted(value for group in given for value in group.values)
     if not values:
         return ""
-    low, high = values[0], max(values[round(0.995 * (len(values) - 1))], values[0] + (1 if whole else 1e-9))
-    width = max(1.0, math.ceil((high - low + 1) / bins)) if whole else (high - low) / bins
-    count = math.ceil((high - low + 1) / width) if whole else bins
-    counts = [_counted(group.values, low, width, count) for group in given]
+    edges = _whole_edges(values) if whole else _edges(values)
+    counts = [_counted(group.values, edges) for group in given]
     ticks = _ticks([0.0, 100 * max(max(each) for each in counts)], 4)
-    most = ticks[-1] / 100
-    height, bottom, top, left = 220, 180, 18, 36
-    step = (_WIDTH - left - 6) / count
+    height, bottom, top, left = 222, 180, 18, 36
+    step = (_WIDTH - left - 14) / (len(edges) - 1)
     bar = max(1.0, 0.86 * step / len(given))
-    out = [_grid(ticks, bottom, top, left), _text(left, height - 2, x_name), _text(0, 10, "%")]
+    out = [_grid(ticks, bottom, top, left), _text(left, height - 6, x_name), _text(0, 10, "%")]
     for number, (group, each) in enumerate(zip(given, counts, strict=True)):
         for place, share in enumerate(each):
-            x, tall = left + place * step + number * bar, share / most * (bottom - top)
+            x, tall = left + (place + 0.07) * step + number * bar, 100 * share / ticks[-1] * (bottom - top)
             if share:
-                out.append(
-                    f'<rect class="{group.style}" x="{x:.1f}" y="{bottom - tall:.1f}" '
-                    f'width="{bar:.1f}" height="{tall:.1f}"/>'
-                )
-    every = max(1, math.ceil(count / 8))
-    for place in range(0, count, every):
-        value, shift = low + place * width, 0.5 * step if whole and width == 1 else 0.0
-        out.append(_text(left + place * step + shift, bottom + 15, _short(value), "middle"))
+                box = f'x="{x:.1f}" y="{bottom - tall:.1f}" width="{bar:.1f}" height="{tall:.1f}"'
+                out.append(f'<rect class="{group.style}" {box}/>')
+    out += _edge_names(edges, values[-1], whole, left, step, bottom + 15)
     names = [(f"{group.name} ({len(group.values):,})", group.style) for group in given]
     return _svg(height, out, f"Histogram of {x_name}") + legend(names)
 
@@ -147,28 +142,28 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
     usable = [each for each in given if each.real > 0 and each.generated > 0]
     if not usable:
         return ""
-    reach = max(1.0, math.ceil(max(abs(math.log2(each.generated / each.real)) for each in usable)))
-    left, right, height, top = 150, _WIDTH - 42, 22, 22
+    times = [math.log2(each.generated) - math.log2(each.real) for each in usable]
+    reach = min(_DOUBLINGS, max(1, math.ceil(max(map(abs, times)))))
+    left, right, height, top = 140, _WIDTH - 54, 22, 22
     middle, scale = (left + right) / 2, (right - left) / 2 / reach
     bottom = top + height * len(usable)
     out = []
-    for power in range(-int(reach), int(reach) + 1):
+    for power in range(-reach, reach + 1):
         x = middle + power * scale
         out.append(f'<path class="{"zero" if power == 0 else "grid"}" d="M{x:.1f} {top}V{bottom}"/>')
         name = names[0] if power == 0 else f"{2**power}×" if power > 0 else f"1/{2**-power}"
         out.append(_text(x, 12, name, "middle"))
-    for row, each in enumerate(usable):
+    for row, (each, doublings) in enumerate(zip(usable, times, strict=True)):
         y = top + row * height + height / 2
         band = min(reach, math.log2(1 + each.apart)) * scale
-        x = middle + math.log2(each.generated / each.real) * scale
+        x = middle + max(-reach, min(reach, doublings)) * scale
         out.append(
-            f'<rect class="band" x="{middle - band:.1f}" y="{y - 7:.1f}" width="{2 * band:.1f}" '
-            'height="14" rx="3"/>'
+            f'<rect class="band" x="{middle - band:.1f}" y="{y - 7:.1f}" width="{2 * band:.1f}" height="14" rx="3"/>'
         )
         out.append(f'<path class="stem b" d="M{middle:.1f} {y:.1f}H{x:.1f}"/>')
         out.append(f'<circle class="b" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>')
         out.append(_text(0, y + 4, each.name))
-        out.append(_text(right + 8, y + 4, f"×{each.generated / each.real:.2f}", "figure"))
+        out.append(_text(right + 8, y + 4, f"×{min(999.0, 2 ** min(20.0, doublings)):.2f}", "figure"))
     return _svg(bottom + 4, out, f"{names[1]} over {names[0]}: " + ", ".join(each.name for each in usable))
 
 
@@ -199,13 +194,12 @@ def _axes(
 ) -> str:
     out = []
     for value in y_ticks:
-        _, y = place(x_ticks[0], value)
+        _, y = place(0.0, value)
         out.append(
-            f'<path class="grid" d="M{left} '
-            f'{y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
+            f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
         )
     for value in x_ticks:
-        x, _ = place(value, y_ticks[0])
+        x, _ = place(value, 0.0)
         out.append(_text(x, bottom + 16, _short(value), "middle"))
     return "".join(out)
 
@@ -232,14 +226,44 @@ def _ticks(values: Sequence[float], count: int) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def _counted(values: Sequence[float], low: float, width: float, count: int) -> list[float]:
-    found = [0.0] * count
+def _edges(values: Sequence[float]) -> list[float]:
+    """Round edges of about twenty bins that hold all values."""
+    return _ticks([values[0], values[-1]], 20)
+
+
+def _whole_edges(values: Sequence[float]) -> list[float]:
+    """Whole edges of at most 25 bins; `values` are sorted."""
+    low, high = math.floor(values[0]), math.floor(values[round(0.99 * (len(values) - 1))])
+    width = next(width for width in (1, 2, 5, 10, 20, 50, 100, 1000, 10**9) if (high - low) / width < 25)
+    first = low if width == 1 else low // width * width
+    count = (high - first) // width + 1
+    # One more, open bin for the few that lie beyond.
+    return [first + width * number for number in range(count + 1 + (values[-1] >= first + width * count))]
+
+
+def _counted(values: Sequence[float], edges: Sequence[float]) -> list[float]:
+    found = [0.0] * (len(edges) - 1)
     for value in values:
-        found[min(count - 1, int((value - low) / width))] += 1
+        found[min(len(found), max(1, bisect_right(edges, value))) - 1] += 1
     return [each / max(1, len(values)) for each in found]
+
+
+def _edge_names(edges: Sequence[float], largest: float, whole: bool, left: float, step: float, y: float) -> list[str]:
+    """Names below the axis: of the edges, or of the first number of each bin and `+` for an open last one."""
+    shift = step / 2 if whole else 0.0
+    count = len(edges) - 1 if whole else len(edges)
+    every = max(1, math.ceil(count / 8))
+    shown = list(range(0, count, every))
+    if whole and largest >= edges[-1]:
+        shown = [place for place in shown if place <= count - 1 - every / 2] + [count - 1]
+    out = []
+    for place in shown:
+        ending = "+" if whole and place == count - 1 and largest >= edges[-1] else ""
+        out.append(_text(left + place * step + shift, y, _short(edges[place]) + ending, "middle"))
+    return out
 
 
 def _short(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value / 1000:g}k"
-    return f"{value:.3g}"
+    return f"{value:.4g}"

@@ -92,9 +92,7 @@ def hashed_ngrams(text: str) -> npt.NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def fit_logistic(
-    kernel: Floats, made: npt.NDArray[np.bool_], penalty: float = _PENALTY
-) -> tuple[Floats, float]:
+def fit_logistic(kernel: Floats, made: npt.NDArray[np.bool_], penalty: float = _PENALTY) -> tuple[Floats, float]:
     """Logistic regression on a kernel matrix: dual weights (n,) and intercept b.
 
     Scores are `kernel @ weights + b`. Minimises `penalty * sum(log loss) + weights @ kernel @ weights / 2`
@@ -187,9 +185,7 @@ def _concordance(real: Floats, generated: Floats) -> Floats:
     return (np.sign(ahead) + 1) / 2
 
 
-def _interval(
-    wins: Floats, pairs: Floats, random: np.random.Generator, draws: int = 1000
-) -> tuple[float, float]:
+def _interval(wins: Floats, pairs: Floats, random: np.random.Generator, draws: int = 1000) -> tuple[float, float]:
     """The middle 95% of the areas when posts are drawn again, with replacement."""
     size = len(wins)
     weight = random.multinomial(size, np.full(size, 1 / size), size=draws).astype(float)

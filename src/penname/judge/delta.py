@@ -110,9 +110,7 @@ def measure_delta(profile: Profile, generated: Sequence[Passage], seed: int = 0)
     blog = _samples(profile.counts, profile.size, random)
     others = _samples(profile.background, profile.size, random)
     mean, spread = _scale(blog)
-    burrows = _distance(
-        [_burrows(rates, rest, spread) for rates, rest in own], _burrows(samples, centre, spread)
-    )
+    burrows = _distance([_burrows(rates, rest, spread) for rates, rest in own], _burrows(samples, centre, spread))
     cosine = None
     if len(others):
         few = min(len(blog), len(others))
@@ -124,9 +122,7 @@ def measure_delta(profile: Profile, generated: Sequence[Passage], seed: int = 0)
     return Deltas(burrows, cosine, profile.size, len(samples), sum(len(rates) for rates, _ in own))
 
 
-def _count_windows(
-    texts: Sequence[Sequence[str]], vocabulary: Sequence[str]
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _count_windows(texts: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Counts (windows, vocabulary + 1) in windows of `WINDOW` words, last ones shorter; their texts."""
     numbers = {word: number for number, word in enumerate(vocabulary)}
     rest = len(vocabulary)

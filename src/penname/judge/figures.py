@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname import __version__
 from penname.judge.fluency import known_word_rate, rep_n
-from penname.judge.statistics import Interval, rounded
+from penname.judge.statistics import Interval, decimals, rounded
 
 if TYPE_CHECKING:
     from penname.judge.judgement import Judgement
@@ -202,7 +202,7 @@ def _fluency(judgement: "Judgement") -> Figures:
     texts = [each.text for each in judgement.passages.guarded]
 
     def kept(value: float, measure: Callable[[str], float]) -> float:
-        return rounded(value, mean_error([measure(text) for text in texts]))
+        return round(value, min(3, decimals(mean_error([measure(text) for text in texts]))))
 
     def known(text: str) -> float:
         return known_word_rate(text, judgement.vocabulary)

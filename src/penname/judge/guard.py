@@ -47,9 +47,7 @@ class CopyGuard:
 
     def __post_init__(self) -> None:
         if self.max_copy < 1:
-            raise InputError(
-                f"--max-copy must be at least 1, not {self.max_copy}: switch the guard off instead."
-            )
+            raise InputError(f"--max-copy must be at least 1, not {self.max_copy}: switch the guard off instead.")
 
     def blocked(self, text_so_far: str, piece: str) -> bool:
         """Whether `piece` after `text_so_far` makes a run too long, or begins the word that would.
@@ -64,11 +62,7 @@ class CopyGuard:
             return False
         tail = before + piece
         items = _items(tail)
-        return any(
-            self._too_long(tail, items[: last + 1])
-            for last, item in enumerate(items)
-            if item.end > len(before)
-        )
+        return any(self._too_long(tail, items[: last + 1]) for last, item in enumerate(items) if item.end > len(before))
 
     def run_length(self, text: str) -> int:
         """How many of the last words of `text` stand in a row in a post; at most `max_copy + 1`."""

@@ -25,6 +25,7 @@ from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.voice import Voice, measure_voice
 from penname.judge.words import Passage, draw_evenly, post_windows, words
 
+_WORST = 50
 _SCORED = 60
 """Passages whose bits per byte under the base are taken."""
 
@@ -82,7 +83,10 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
         vocabulary = _vocabulary(subject, parts)
         voice = _voice(subject, passages, options)
         copying = Copying(
-            copy_report(free, heldout, index), copy_report(texts, heldout, index), options.max_copy, recited
+            copy_report(free, heldout, index, worst=_WORST),
+            copy_report(texts, heldout, index),
+            options.max_copy,
+            recited,
         )
         ended = [each.ended for each in passages.guarded]
         mine, theirs = measure_fluency(texts, heldout, vocabulary, ended)
@@ -109,9 +113,7 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
 
 def _voice(subject: Subject, passages: Passages, options: JudgeOptions) -> Voice:
     generated = [Passage(each.text, each.post) for each in passages.guarded]
-    heldout, training = (
-        [Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training)
-    )
+    heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
     background = list(_first_of(subject.background(), subject.training_words))
     return measure_voice(generated, heldout, training, background, options.seed)
 

@@ -88,9 +88,7 @@ def judge_workspace(workspace: Workspace, options: JudgeOptions | None = None) -
         "items": len(subject.items) if subject.items is not None else None,
         "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
     }
-    new = run_step(
-        workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits), options.again
-    )
+    new = run_step(workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits), options.again)
     figures = read_json(workspace.folder / "report.json", "the figures of a report")
     return Report(
         figures=figures,
@@ -113,9 +111,7 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
         for side in ("train", options.side, "validation" if options.side == "test" else "")
     )
     if not heldout and spare:
-        events.warn(
-            "There are no test posts: the validation posts are judged on, which flatters the model a little."
-        )
+        events.warn("There are no test posts: the validation posts are judged on, which flatters the model a little.")
         heldout = spare
     if not heldout or not training:
         raise InputError(
@@ -205,23 +201,20 @@ def _candidate(workspace: Workspace, folder: Path, command: str) -> Candidate:
 
 def _scratch(workspace: Workspace) -> Candidate | None:
     folder = workspace.folder / "scratch"
-    return (
-        _candidate(workspace, folder, "train SITE --from-scratch")
-        if (folder / "config.json").is_file()
-        else None
-    )
+    return _candidate(workspace, folder, "train SITE --from-scratch") if (folder / "config.json").is_file() else None
 
 
 def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None, Path | None]:
     """The base that was adapted, and the folder of the texts that come with it.
 
-    `workspace.json` says under `base` which one: a path, `shipped`, or `none` for a model from scratch.
+    `workspace.json` says in the settings of training which one; a model from scratch has none.
     """
-    named = str(workspace.read().get("base") or "shipped")
-    path = options.base or (Path(named) if named not in ("shipped", "none") else None)
+    trained = workspace.read().get("settings", {}).get("train", {})
+    named = trained.get("base")
+    path = options.base or (Path(named) if named else None)
     shipped = base_folder() if base_is_shipped() else None
     if path is None:
-        if named == "none" or shipped is None:
+        if trained.get("from_scratch") or shipped is None:
             return None, shipped
         return Candidate(_hash(shipped), lambda: load_base(None)), shipped
     if not path.is_dir():
@@ -237,8 +230,7 @@ def _general(folder: Path | None) -> tuple[tuple[str, ...], str]:
         return found, ""
     last = tuple(deque(_background(folder), maxlen=_FALLBACK))
     return last, (
-        "Forgetting is measured on text that was replayed while adapting, for want of other: in truth "
-        "it is more."
+        "Forgetting is measured on text that was replayed while adapting, for want of other: in truth it is more."
     )
 
 

@@ -42,9 +42,7 @@ class _Level:
 class KneserNey:
     """An n-gram model over token ids. Training takes a few seconds for a million tokens on one core."""
 
-    def __init__(
-        self, documents: Sequence[Sequence[int] | Ids], vocab_size: int, end: int = 0, order: int = 5
-    ) -> None:
+    def __init__(self, documents: Sequence[Sequence[int] | Ids], vocab_size: int, end: int = 0, order: int = 5) -> None:
         self.vocab_size, self.end, self.order = vocab_size, end, order
         stream = np.concatenate([np.array([end], np.int64), *(np.append(d, end) for d in documents)])
         self._levels = _count_levels(stream.astype(np.int64), vocab_size, order)

@@ -52,10 +52,10 @@ def render_page(findings: Findings) -> str:
     body = [
         f"<h1>{escape(judgement.subject.name)}</h1>",
         (
-            f'<p class="soft">Judged {escape(str(figures["date"]))} by penname '
+            f'<p class="soft">Judged on {escape(str(figures["date"])[:10])} by penname '
             f"{escape(str(figures['penname']))}: "
             f"{figures['training_words']:,} words of {figures['training_posts']:,} posts were learned from, "
-            f"{judgement.fit.posts:,} other posts were held back.</p>"
+            f"{judgement.fit.posts_in_all:,} other posts were held back.</p>"
         ),
     ]
     for name, text, content in sections:
@@ -179,14 +179,8 @@ def _method(findings: Findings) -> str:
             f"{len(judgement.passages.openings):,} held-out posts, and are judged without them. Temperature "
             f"{writing['temperature']:g}, min-p {writing['min_p']:g}, seed {options.seed}."
         ),
-        (
-            f"Voice is compared at {judgement.voice.words} words a passage; posts never stand in two folds "
-            "at once."
-        ),
-        (
-            f"{judgement.copying.recited.note[0].upper()}{judgement.copying.recited.note[1:]}, without the "
-            "guard."
-        ),
+        (f"Voice is compared at {judgement.voice.words} words a passage; posts never stand in two folds at once."),
+        (f"{judgement.copying.recited.note[0].upper()}{judgement.copying.recited.note[1:]}, without the guard."),
         *judgement.fit.notes,
         (
             f"{judgement.weights / 1e6:.0f} million weights, on {judgement.device.name}. Judging took "
@@ -197,9 +191,7 @@ def _method(findings: Findings) -> str:
         notes.insert(0, "A quick judgement, with a fifth of the usual text: its figures are less sure.")
     settings = [[name, str(value)] for name, value in sorted(findings.training.settings.items())]
     trained = table(["setting of the training run", ""], settings) if settings else ""
-    rows = [
-        [name, _cell(value)] for name, value in figures.items() if name != "verdict" and value is not None
-    ]
+    rows = [[name, _cell(value)] for name, value in figures.items() if name != "verdict" and value is not None]
     return (
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
         "<details><summary>All figures of "

@@ -7,11 +7,15 @@ from penname.judge import charts
 from penname.judge.copying import Copied, Excerpt
 from penname.judge.delta import Distance
 from penname.judge.judgement import Judgement
+from penname.judge.recital import largest_rate
 from penname.judge.style import PUNCTUATION
 from penname.judge.training import Training
+from penname.judge.verdict import ordinal
 from penname.judge.voice import Figure
+from penname.judge.words import words
 
 _SAMPLES = 6
+_COPIES = 5
 _STYLES = {
     "adapted": "b",
     "base before adaptation": "c",
@@ -75,9 +79,7 @@ def fit(judgement: Judgement, training: Training) -> str:
         plot("How well held-out posts are predicted", charts.bars(given, "bits per byte"), caption),
         plot(
             "Held-out posts while it learned",
-            charts.lines(
-                [charts.Line("held-out posts", training.curve, "b", dots=True)], "step", "bits per byte"
-            ),
+            charts.lines([charts.Line("held-out posts", training.curve, "b", dots=True)], "step", "bits per byte"),
             "The state with the least is the one that is kept.",
         ),
         plot(
@@ -113,10 +115,7 @@ def voice(judgement: Judgement) -> str:
     found = judgement.voice
     if not found.passages:
         return "<p>The generated passages are too short to be compared with the blog's.</p>"
-    rows = [
-        [name, *("" if value is None else _three(value) for value in values)]
-        for name, *values in found.rows()
-    ]
+    rows = [[name, *("" if value is None else _three(value) for value in values)] for name, *values in found.rows()]
     plots = [_delta("Burrows's Delta", found.delta.burrows)] if found.delta else []
     if found.delta and found.delta.cosine:
         plots.append(_delta("Cosine Delta", found.delta.cosine))
@@ -136,17 +135,18 @@ def voice(judgement: Judgement) -> str:
         plot(
             "Punctuation, generated over real",
             marks,
-            "How many times as often as in held-out posts. The band is how far two halves of the real "
-            "blog are apart.",
+            "How many times as often as in held-out posts. The band is how far two halves of the real blog are apart.",
         )
     )
-    header = ["", "generated", "held-out posts", "between halves of the blog"]
+    header = ["", "generated", "held-out posts", "halves of the blog"]
+    single = [row for row in rows if row[0].startswith("“")]
+    other = [row for row in rows if row not in single]
     return (
-        "<p>Every figure stands beside the same one between two halves of the real blog at the same "
-        "amount of text: "
+        "<p>Every figure stands beside the same one between two halves of the real blog at the same amount of text: "
         "that is what good looks like for this blog.</p>"
-        f'<div class="plots">{"".join(plots)}</div>'
-        f"<h3>All habits</h3>{table(header, rows, numbers=(1, 2, 3))}"
+        f'<div class="plots">{"".join(plots)}</div>{table(header, other, numbers=(1, 2, 3))}'
+        f"<details><summary>The {len(single)} function words</summary>"
+        f"{table(header, single, numbers=(1, 2, 3))}</details>"
     )
 
 
@@ -167,9 +167,7 @@ def copying(judgement: Judgement) -> str:
         [name, _three(with_guard), _three(without), _three(real)]
         for (name, without, real), (_, with_guard, _) in zip(free.rows(), guarded.rows(), strict=True)
     ]
-    rows.append(
-        ["the same share over the held-out posts' own", f"{guarded.ratio:.2g}", f"{free.ratio:.2g}", "1"]
-    )
+    rows.append(["the same share over the held-out posts' own", f"{guarded.ratio:.2g}", f"{free.ratio:.2g}", "1"])
     out = [
         (
             f"<p>The guard of <code>penname write</code> stops a run longer than {found.max_copy} words. "
@@ -189,11 +187,14 @@ def copying(judgement: Judgement) -> str:
             f"{recited.found.near_rate:.1%}.</p>"
         ),
     ]
+    if not recited.titles and recited.found.tried < recited.long_enough:
+        most = largest_rate(recited.found)
+        out.append(f"<p>None of these came out: with 95% confidence fewer than {most:.1%} of all would.</p>")
     if recited.titles:
         shown = "; ".join(title or "untitled" for title in recited.titles[:10])
         out.append(f"<p>They came out of: {escape(shown)}.</p>")
     out.append("<h3>The five longest copies, without the guard</h3>")
-    out += [_copy(each, judgement) for each in free.worst] or ["<p>There are none.</p>"]
+    out += [_copy(each, judgement) for each in _different(free.worst)] or ["<p>There are none.</p>"]
     return "".join(out)
 
 
@@ -201,9 +202,7 @@ def fluency(judgement: Judgement) -> str:
     """Known words, repetition, ends."""
     rows = [
         [name, "" if mine is None else _three(mine), "" if theirs is None else _three(theirs)]
-        for (name, mine), (_, theirs) in zip(
-            judgement.fluency.rows(), judgement.heldout_fluency.rows(), strict=True
-        )
+        for (name, mine), (_, theirs) in zip(judgement.fluency.rows(), judgement.heldout_fluency.rows(), strict=True)
     ]
     rows[-1][2] = _three(judgement.heldout_ended)
     bits, base = judgement.base_bits, judgement.fit.base
@@ -223,10 +222,7 @@ def private(judgement: Judgement) -> str:
     found = judgement.private
     if found.items is None:
         out = [
-            (
-                "<p>The site was not at hand, so its masked items were not looked for: judge with the site "
-                "to do so.</p>"
-            )
+            ("<p>The site was not at hand, so its masked items were not looked for: judge with the site to do so.</p>")
         ]
     else:
         out = [
@@ -262,11 +258,10 @@ def _delta(name: str, distance: Distance) -> str:
             charts.Values("generated samples", distance.samples, "b"),
         ],
         f"{name} to the blog",
-        bins=20,
     )
     caption = (
         f"Generated text is {distance.value:.2f} from the blog, the blog's own samples {distance.own:.2f}: "
-        f"the {distance.percentile:.0f}th percentile. Share of the samples, in percent."
+        f"the {ordinal(distance.percentile)} percentile. Share of the samples, in percent."
     )
     return plot(name, drawing, caption)
 
@@ -275,6 +270,14 @@ def _ratio(figure: Figure) -> charts.Ratio:
     name = figure.name.removesuffix(" per 1,000 words")
     apart = figure.halves / figure.heldout if figure.heldout else 0.0
     return charts.Ratio(name, figure.heldout, figure.generated, apart)
+
+
+def _different(copies: Sequence[Copied]) -> list[Copied]:
+    """The first five whose runs begin differently: a phrase that many posts share would fill the list."""
+    first: dict[tuple[str, ...], Copied] = {}
+    for each in copies:
+        first.setdefault(tuple(words(each.source.run)[:5]), each)
+    return list(first.values())[:_COPIES]
 
 
 def _copy(each: Copied, judgement: Judgement) -> str:
@@ -288,8 +291,7 @@ def _copy(each: Copied, judgement: Judgement) -> str:
 
 def _marked(excerpt: Excerpt) -> str:
     return (
-        f'<div class="text">… {escape(excerpt.before)}<mark>{escape(excerpt.run)}</mark>'
-        f"{escape(excerpt.after)} …</div>"
+        f'<div class="text">… {escape(excerpt.before)}<mark>{escape(excerpt.run)}</mark>{escape(excerpt.after)} …</div>'
     )
 
 

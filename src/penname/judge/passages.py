@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PART = "passages"
 _OPENING = (30, 40, 50)
 """Words of an opening: at least, where no sentence ends, at most."""
+_ENDS = re.compile(r"""\S*?\S(?P<end>(?<=[.!?…:])["'”’)]*(?=\s)|(?=[ \t]*\n))?(?=\s|$)""")
+"""A word; `end` is set where a sentence or a line is over behind it."""
 _FEW = 10
 """With fewer held-out posts than this, the spare ones give openings too."""
 _ROOM = 1.3
@@ -85,8 +87,7 @@ def find_openings(posts: Sequence[PreparedPost]) -> list[Opening]:
     """
     found = []
     for post in posts:
-        size = _opening_size(post.text.split())
-        text = _first_words(post.text, size)
+        text = _first_words(post.text, _opening_size(post.text))
         rest = post.words - len(text.split())
         if rest > 0:
             title = f"{post.title}\n\n" if post.title else ""
@@ -94,17 +95,14 @@ def find_openings(posts: Sequence[PreparedPost]) -> list[Opening]:
     return found
 
 
-def write_passages(
-    subject: Subject, parts: Parts, guard: CopyGuard, device: Device, options: JudgeOptions
-) -> Passages:
+def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Device, options: JudgeOptions) -> Passages:
     """Write the passages, evenly over the openings. Raises `InputError` where no held-out post has one."""
     openings = find_openings(subject.heldout)
     if len(openings) < _FEW:
         openings += find_openings(subject.spare)
     if not openings:
         raise InputError(
-            "No held-out post is long enough to be continued: the blog is too small to be judged by "
-            "what is written."
+            "No held-out post is long enough to be continued: the blog is too small to be judged by what is written."
         )
     loaded = subject.adapted.loaded
     limit = _token_limit(loaded, [post.text for post in subject.heldout], options.words)
@@ -161,9 +159,7 @@ def _write_both(
         for number, watcher in enumerate(watchers)
         if watcher.place is not None and len(drafts[number].text[: watcher.place].split()) < words
     ]
-    events.note(
-        f"The copy guard (more than {guard.max_copy} words) steps in in {len(again)} of {len(free)} passages."
-    )
+    events.note(f"The copy guard (more than {guard.max_copy} words) steps in in {len(again)} of {len(free)} passages.")
     guarded = list(free)
     if again:
         kept = [drafts[number].text[: watchers[number].place] for number in again]
@@ -212,11 +208,14 @@ def _token_limit(loaded: "LoadedModel", texts: Sequence[str], words: int) -> int
     return max(words, round(_ROOM * rate * words))
 
 
-def _opening_size(words: Sequence[str]) -> int:
+def _opening_size(text: str) -> int:
+    """Words up to the first end of a sentence or of a line that lies well, else as many as usual."""
     least, usual, most = _OPENING
-    for size in range(least, most + 1):
-        if size <= len(words) and words[size - 1].rstrip("\"'”’)").endswith((".", "!", "?", "…")):
-            return size
+    for number, match in enumerate(_ENDS.finditer(text), 1):
+        if number > most:
+            break
+        if number >= least and match["end"] is not None:
+            return number
     return usual
 
 

@@ -125,9 +125,7 @@ _PREFIXES = {
 }
 _SECRETS = {
     "e-mail": lambda choose: f"{_letters(choose, 9)}{_digits(choose, 2)}@example.org",
-    "telephone": lambda choose: (
-        f"+1 {2 + int(_digits(choose, 1)) % 8}{_digits(choose, 2)} 555 {_digits(choose, 4)}"
-    ),
+    "telephone": lambda choose: f"+1 {2 + int(_digits(choose, 1)) % 8}{_digits(choose, 2)} 555 {_digits(choose, 4)}",
     "key": lambda choose: f"sk-{_letters(choose, 32, string.ascii_letters + string.digits)}",
     "code": lambda choose: f"{_digits(choose, 4)}-{_digits(choose, 4)}-{_digits(choose, 4)}",
 }

@@ -46,9 +46,7 @@ class Recited:
     def note(self) -> str:
         """What was tried, in words."""
         every = "all" if self.found.tried == self.long_enough else f"{self.found.tried:,} of the"
-        return (
-            f"{every} {self.long_enough:,} training posts of at least {_PREFIX + _TOKENS} tokens were tried"
-        )
+        return f"{every} {self.long_enough:,} training posts of at least {_PREFIX + _TOKENS} tokens were tried"
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,7 @@ def masked_items(site: Path, options: ReadOptions | None = None) -> tuple[str, .
     chosen = options or ReadOptions()
     plain = ReadOptions(chosen.pages, chosen.drafts, chosen.trashed, chosen.code, keep_private=True)
     found = (
-        item.text
-        for post in iter_posts(site, plain)
-        for text in (post.title, post.text)
-        for item in find_private(text)
+        item.text for post in iter_posts(site, plain) for text in (post.title, post.text) for item in find_private(text)
     )
     return tuple(dict.fromkeys(found))
 
@@ -129,9 +124,7 @@ def measure_private(subject: Subject, texts: Sequence[str]) -> PrivateData:
     posts = [post.document for post in subject.training] if looks else []
     in_posts = tuple(item for item in looks if find_leaks([item], posts))
     leaks = tuple(find_leaks(subject.items or (), texts))
-    return PrivateData(
-        leaks, None if subject.items is None else len(subject.items), looks, in_posts, len(texts)
-    )
+    return PrivateData(leaks, None if subject.items is None else len(subject.items), looks, in_posts, len(texts))
 
 
 def check_canaries(

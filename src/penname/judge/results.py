@@ -114,8 +114,7 @@ def _append(path: Path, line: str) -> None:
     except OSError as error:
         if is_disk_full(error):
             raise PennameError(
-                f"The disk that holds {path.parent} is full: the row was not written. Make room and "
-                "run it again."
+                f"The disk that holds {path.parent} is full: the row was not written. Make room and run it again."
             ) from error
         raise
 

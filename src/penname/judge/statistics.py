@@ -53,9 +53,7 @@ def bits_per_byte_interval(bits: Sequence[float], sizes: Sequence[int], seed: in
     """
     totals = np.array([bits, sizes], np.float64)
     if totals.shape[1] == 0 or totals[1].sum() <= 0:
-        raise InputError(
-            "There is no held-out text to measure bits per byte on: give at least one test post."
-        )
+        raise InputError("There is no held-out text to measure bits per byte on: give at least one test post.")
     return _interval(totals[0].sum() / totals[1].sum(), _drawn(totals, seed))
 
 

@@ -58,11 +58,7 @@ def _points(value: Any) -> Points:
     """Pairs of finite numbers; others are left out."""
     found = []
     for pair in value if isinstance(value, list) else ():
-        if (
-            isinstance(pair, list | tuple)
-            and len(pair) == 2
-            and all(isinstance(v, int | float) for v in pair)
-        ):
+        if isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
             step, figure = float(pair[0]), float(pair[1])
             if math.isfinite(step) and math.isfinite(figure):
                 found.append((step, figure))

@@ -44,9 +44,7 @@ def find_verdict(
 
 def headline(figures: Mapping[str, Any]) -> str:
     """The verdict in a line."""
-    gain, auc, delta = (
-        _get(figures, name) for name in ("gain_percent", "real_vs_generated_auc", "delta_percentile")
-    )
+    gain, auc, delta = (_get(figures, name) for name in ("gain_percent", "real_vs_generated_auc", "delta_percentile"))
     if _recites(figures):
         return "It recites posts: use it with the copy guard on, and train it again more gently."
     if gain is not None and gain > -2:
@@ -56,9 +54,7 @@ def headline(figures: Mapping[str, Any]) -> str:
     if auc is not None and delta is not None and auc <= _ALIKE and delta <= _FAR:
         return "It writes drafts in this blog's voice."
     if delta is not None and delta <= _FAR:
-        return (
-            "It writes drafts with this blog's words; a reader who knows the blog will notice the difference."
-        )
+        return "It writes drafts with this blog's words; a reader who knows the blog will notice the difference."
     return "It has learned from this blog, and its voice is still another."
 
 
@@ -81,7 +77,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
     delta = _get(figures, "delta_percentile")
     if delta is not None and delta <= _FAR:
         yield (
-            f"The blog's own choice of words: its Delta lies at the {_ordinal(delta)} percentile of "
+            f"The blog's own choice of words: its Delta lies at the {ordinal(delta)} percentile of "
             "the blog's own "
             "distances."
         )
@@ -112,9 +108,9 @@ def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -
     delta = _get(figures, "delta_percentile")
     if delta is not None and delta > _FAR:
         yield (
-            f"The blog's choice of words: its Delta lies at the {_ordinal(delta)} percentile of the "
+            f"The blog's choice of words: its Delta lies at the {ordinal(delta)} percentile of the "
             "blog's own distances, "
-            f"above the {_ordinal(_FAR)}.{_habits(furthest)}"
+            f"above the {ordinal(_FAR)}.{_habits(furthest)}"
         )
     yield from _flaws(figures)
 
@@ -145,9 +141,7 @@ def _flaws(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"Other subjects: on general English it lost {forgetting:.2f} bits per byte."
 
 
-def _helps(
-    figures: Mapping[str, Any], training: Training, furthest: Sequence[Figure], weights: int
-) -> Iterator[str]:
+def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Figure], weights: int) -> Iterator[str]:
     """What would help, in the order of what is worst."""
     words, gain = figures["training_words"], _get(figures, "gain_percent")
     forgetting = _get(figures, "forgetting_bits_per_byte")
@@ -183,15 +177,15 @@ def _helps(
 
 def _habits(furthest: Sequence[Figure]) -> str:
     """The habits that are furthest off, in words."""
-    parts = [
-        f"{each.name} {each.generated:.1f} where the blog has {each.heldout:.1f}" for each in furthest[:2]
-    ]
+    parts = [f"{each.name} {each.generated:.1f} where the blog has {each.heldout:.1f}" for each in furthest[:2]]
     return f" Furthest off: {'; '.join(parts)}." if parts else ""
 
 
 def _recites(figures: Mapping[str, Any]) -> bool:
+    """Whether more than one post in a hundred, and more than one at all, comes out, or twice the usual is copied."""
     rate, ratio = _get(figures, "extraction_rate"), _get(figures, "copy_ratio_8gram_unguarded")
-    return (rate or 0) > 0.01 or (ratio or 0) > 2
+    came = (rate or 0) * (_get(figures, "extraction_tried") or 0)
+    return ((rate or 0) > 0.01 and came > 1.5) or (ratio or 0) > 2
 
 
 def _rambles(figures: Mapping[str, Any]) -> bool:
@@ -213,7 +207,8 @@ def _millions(weights: int) -> str:
     return f"{weights / 1e6:.0f} million" if weights >= 2e6 else f"{weights:,}"
 
 
-def _ordinal(value: float) -> str:
+def ordinal(value: float) -> str:
+    """A rounded number as `1st`, `2nd`, `3rd`, `4th`."""
     number = round(value)
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

@@ -136,12 +136,8 @@ def _style(
 ) -> tuple[tuple[Figure, ...], Figure]:
     """Every habit as a figure, and the function words taken together."""
     mine, theirs = (measure_style([p.text for p in group], function_words) for group in (made, real))
-    pairs = [
-        tuple(measure_style([p.text for p in half], function_words) for half in split) for split in halves
-    ]
-    apart = {
-        name: sum(abs(one[name] - two[name]) for one, two in pairs) / max(1, len(pairs)) for name in mine
-    }
+    pairs = [tuple(measure_style([p.text for p in half], function_words) for half in split) for split in halves]
+    apart = {name: sum(abs(one[name] - two[name]) for one, two in pairs) / max(1, len(pairs)) for name in mine}
     figures = tuple(Figure(name, mine[name], theirs[name], apart[name]) for name in mine)
     names = [word_figure(word) for word in function_words]
     scale = max(1, len(names))

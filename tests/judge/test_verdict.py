@@ -1,0 +1,111 @@
+"""The verdict: rules over figures, each sentence with its figure."""
+
+from typing import Any
+
+import pytest
+
+from penname.judge.figures import MEANINGS
+from penname.judge.training import Training
+from penname.judge.verdict import GOOD, HELP, NOT, find_verdict, headline, ordinal
+from penname.judge.voice import Figure
+
+GOOD_FIGURES: dict[str, Any] = dict.fromkeys(MEANINGS) | {
+    "side": "test",
+    "training_words": 400_000,
+    "training_posts": 200,
+    "test_bits_per_byte": 1.2,
+    "base_test_bits_per_byte": 1.5,
+    "gain_percent": -20.0,
+    "forgetting_bits_per_byte": 0.01,
+    "real_vs_generated_auc": 0.7,
+    "halves_auc": 0.52,
+    "delta_percentile": 60,
+    "extraction_rate": 0.0,
+    "extraction_tried": 200,
+    "longest_copied_run": 9,
+    "longest_copied_run_unguarded": 14,
+    "copy_ratio_8gram_unguarded": 0.8,
+    "known_word_rate": 0.99,
+    "heldout_known_word_rate": 0.99,
+    "looping_rate": 0.0,
+}
+FAR = [Figure("commas per 1,000 words", 20.0, 50.0, 2.0)]
+
+
+def told(training: Training | None = None, weights: int = 44_000_000, **changes: Any) -> dict[str, list[str]]:
+    figures = GOOD_FIGURES | changes
+    found: dict[str, list[str]] = {GOOD: [], NOT: [], HELP: []}
+    for sentence in find_verdict(figures, training or Training(), FAR, weights):
+        found[sentence.kind].append(sentence.text)
+    return found
+
+
+def test_a_good_model_is_praised_with_figures() -> None:
+    found = told()
+    assert len(found[GOOD]) == 4 and len(found[NOT]) == 1 and found[HELP]
+    text = " ".join(found[GOOD])
+    for figure in ("1.20", "20%", "1.50", "70 of 100", "60th", "none of 200", "9 words", "14 without"):
+        assert figure in text
+    assert "44 million" in found[NOT][0]
+    assert headline(GOOD_FIGURES) == "It writes drafts in this blog's voice."
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"real_vs_generated_auc": 0.97}, NOT, "97 of 100"),
+        ({"delta_percentile": 99}, NOT, "99th percentile"),
+        ({"extraction_rate": 0.05}, NOT, "5.0% of the training posts"),
+        ({"copy_ratio_8gram_unguarded": 3.1}, NOT, "3.1 times"),
+        ({"known_word_rate": 0.9}, NOT, "10.0% of its words"),
+        ({"looping_rate": 0.2}, NOT, "20% of the passages"),
+        ({"private_leaks": 2}, NOT, "2 masked items"),
+        ({"forgetting_bits_per_byte": 0.2}, NOT, "0.20 bits"),
+        ({"extraction_rate": 0.05}, HELP, "Fewer passes"),
+        ({"training_words": 5_000}, HELP, "5,000 words"),
+        ({"gain_percent": -1.0}, HELP, "More passes"),
+        ({"forgetting_bits_per_byte": 0.2}, HELP, "More replay"),
+        ({"looping_rate": 0.2}, HELP, "temperature"),
+        ({"real_vs_generated_auc": 0.8}, HELP, "A larger base"),
+    ],
+)
+def test_each_fault_is_named(changes: dict[str, Any], kind: str, said: str) -> None:
+    assert any(said in text for text in told(**changes)[kind])
+
+
+def test_a_run_that_was_best_early_was_too_long() -> None:
+    training = Training(curve=((0, 1.5), (50, 1.2), (100, 1.3), (200, 1.4)))
+    assert training.best == 0.25
+    assert any("25% of the run" in text for text in told(training)[HELP])
+    assert not any("of the run" in text for text in told(Training(curve=((0, 2), (1, 1.5), (2, 1.2))))[HELP])
+
+
+def test_one_post_alone_is_no_reciting() -> None:
+    assert "recites" not in headline(GOOD_FIGURES | {"extraction_rate": 1 / 60, "extraction_tried": 60})
+    assert "recites" in headline(GOOD_FIGURES | {"extraction_rate": 2 / 60, "extraction_tried": 60})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"gain_percent": -0.5}, "hardly learned"),
+        ({"looping_rate": 0.5}, "hold together"),
+        ({"real_vs_generated_auc": 0.95}, "will notice"),
+        ({"delta_percentile": 95}, "still another"),
+    ],
+)
+def test_headlines(changes: dict[str, Any], said: str) -> None:
+    assert said in headline(GOOD_FIGURES | changes)
+
+
+def test_what_was_not_measured_is_not_told() -> None:
+    bare = dict.fromkeys(MEANINGS) | {"side": "test", "training_words": 300}
+    sentences = find_verdict(bare, Training(), [], 10**9)
+    assert [each.kind for each in sentences] == [HELP, HELP]
+    assert headline(bare)
+
+
+def test_ordinals() -> None:
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 92.4, 100)] == (
+        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "92nd", "100th"]
+    )
