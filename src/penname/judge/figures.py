@@ -46,15 +46,13 @@ MEANINGS = {
     "forgetting_bits_per_byte": "Adapted minus base on general texts that neither was trained on.",
     "real_vs_generated_auc": (
         "Share of pairs of a real and a generated passage in which a classifier (character n-grams, "
-        "cross-validated by "
-        "post) tells which is which: 0.5 cannot tell, 1 always can."
+        "cross-validated by post) tells which is which: 0.5 cannot tell, 1 always can."
     ),
     "real_vs_generated_auc_low": "Lower end of its 95% interval over posts.",
     "real_vs_generated_auc_high": "Upper end of it.",
     "halves_auc": "The same area between two halves of the real blog.",
     "delta_percentile": (
-        "Percent of the blog's own distances (Burrows's Delta, 300 most frequent words) below that of "
-        "generated text: "
+        "Percent of the blog's own distances (Burrows's Delta, 300 most frequent words) below that of generated text: "
         "about 50 is what real posts get, near 100 is another voice."
     ),
     "cosine_delta_percentile": "The same for cosine Delta.",

@@ -163,8 +163,7 @@ def _targets(checks: Sequence[Check]) -> str:
         bound = check.limit.bound.replace("_", " ")
         rows.append([check.limit.name, figure, f"{bound} {check.limit.value:g}", state])
     return (
-        "<p>What good looks like for this blog stands in <code>good.toml</code> beside this page: made "
-        "from the "
+        "<p>What good looks like for this blog stands in <code>good.toml</code> beside this page: made from the "
         "blog itself, and yours to edit.</p>" + table(["figure", "found", "wanted", ""], rows, numbers=(1, 2))
     )
 
@@ -174,8 +173,7 @@ def _method(findings: Findings) -> str:
     options, writing = judgement.options, judgement.passages.settings
     notes = [
         (
-            f"{len(judgement.passages.guarded):,} passages of up to {options.words} words go on from the "
-            "openings of "
+            f"{len(judgement.passages.guarded):,} passages of up to {options.words} words go on from the openings of "
             f"{len(judgement.passages.openings):,} held-out posts, and are judged without them. Temperature "
             f"{writing['temperature']:g}, min-p {writing['min_p']:g}, seed {options.seed}."
         ),
@@ -194,8 +192,7 @@ def _method(findings: Findings) -> str:
     rows = [[name, _cell(value)] for name, value in figures.items() if name != "verdict" and value is not None]
     return (
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
-        "<details><summary>All figures of "
-        f"report.json</summary>{table(['figure', ''], rows, numbers=(1,))}</details>"
+        f"<details><summary>All figures of report.json</summary>{table(['figure', ''], rows, numbers=(1,))}</details>"
         + (f"<details><summary>Settings of the training run</summary>{trained}</details>" if trained else "")
     )
 

@@ -49,8 +49,7 @@ def samples(judgement: Judgement) -> str:
     out = [
         (
             "<p>Each goes on from the opening of a post that the model has not seen (set apart), with the "
-            "copy guard on. "
-            "They are the first ones, not the best.</p>"
+            "copy guard on. They are the first ones, not the best.</p>"
         )
     ]
     for each in judgement.passages.guarded[:_SAMPLES]:
@@ -72,8 +71,7 @@ def fit(judgement: Judgement, training: Training) -> str:
     share = "all" if found.posts == found.posts_in_all else f"{found.posts} of {found.posts_in_all}"
     caption = (
         f"Bits per byte on {share} held-out posts ({found.size / 1000:,.0f} kB); fewer is better. "
-        "Lines are 95% intervals "
-        "over posts: how far other posts of this blog may differ."
+        "Lines are 95% intervals over posts: how far other posts of this blog may differ."
     )
     plots = [
         plot("How well held-out posts are predicted", charts.bars(given, "bits per byte"), caption),
@@ -97,15 +95,13 @@ def fit(judgement: Judgement, training: Training) -> str:
         gain = found.gain
         out.append(
             f"<p>Adapting changed it by {gain.value:+.3f} bits per byte on the same posts (95% "
-            f"interval {gain.low:+.3f} to "
-            f"{gain.high:+.3f}), {100 * gain.value / found.base.value:+.1f}%.</p>"
+            f"interval {gain.low:+.3f} to {gain.high:+.3f}), {100 * gain.value / found.base.value:+.1f}%.</p>"
         )
     if found.forgetting and found.general_base is not None:
         lost = found.forgetting
         out.append(
             f"<p>On general English it changed by {lost.value:+.3f} ({lost.low:+.3f} to "
-            f"{lost.high:+.3f}) from the base's "
-            f"{found.general_base:.3f}: that is what was forgotten.</p>"
+            f"{lost.high:+.3f}) from the base's {found.general_base:.3f}: that is what was forgotten.</p>"
         )
     return "".join(out)
 
@@ -171,8 +167,7 @@ def copying(judgement: Judgement) -> str:
     out = [
         (
             f"<p>The guard of <code>penname write</code> stops a run longer than {found.max_copy} words. "
-            "It stepped in in "
-            f"{judgement.passages.stopped} of {len(judgement.passages.guarded)} passages.</p>"
+            f"It stepped in in {judgement.passages.stopped} of {len(judgement.passages.guarded)} passages.</p>"
         ),
         '<div class="plots">',
         plot("Longest copied run of each passage", drawing, "Share of the passages, in percent."),
@@ -181,10 +176,8 @@ def copying(judgement: Judgement) -> str:
         "<h3>Extraction</h3>",
         (
             f"<p>{escape(recited.note[0].upper() + recited.note[1:])}: given the first 50 tokens, the "
-            "most probable 50 that "
-            f"follow were those of the post in {len(recited.found.posts)} cases "
-            f"({recited.found.rate:.1%}), and nearly so in "
-            f"{recited.found.near_rate:.1%}.</p>"
+            f"most probable 50 that follow were those of the post in {len(recited.found.posts)} cases "
+            f"({recited.found.rate:.1%}), and nearly so in {recited.found.near_rate:.1%}.</p>"
         ),
     ]
     if not recited.titles and recited.found.tried < recited.long_enough:
@@ -212,8 +205,7 @@ def fluency(judgement: Judgement) -> str:
         "<p class='soft'>Known words stand in the base's text or in the training posts. rep-n is the "
         "share of repeated n-word "
         "sequences within a passage, distinct-n that of different ones over all passages. Text that is "
-        "easier for the base "
-        "than real posts are says less; text that is harder rambles.</p>"
+        "easier for the base than real posts are says less; text that is harder rambles.</p>"
     )
 
 
@@ -227,8 +219,7 @@ def private(judgement: Judgement) -> str:
     else:
         out = [
             (
-                f"<p>{found.items:,} masked items of the blog were looked for in {found.texts:,} "
-                "generated texts: "
+                f"<p>{found.items:,} masked items of the blog were looked for in {found.texts:,} generated texts: "
                 f"{len(found.leaks):,} came out.</p>"
             )
         ]
@@ -237,8 +228,7 @@ def private(judgement: Judgement) -> str:
     if found.looks_private:
         out.append(
             f"<p>{len(found.looks_private):,} stretches look like private data, "
-            f"{len(found.in_posts):,} of them stand in the "
-            "training posts; the others are made up.</p>"
+            f"{len(found.in_posts):,} of them stand in the training posts; the others are made up.</p>"
         )
         out.append(
             table(

@@ -64,8 +64,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
     if gain is not None and mine is not None and base is not None and gain <= -5:
         yield (
             f"Predicting this blog: {mine:.2f} bits per byte on posts that it has not seen, "
-            f"{-gain:.0f}% fewer than the "
-            f"base had before ({base:.2f})."
+            f"{-gain:.0f}% fewer than the base had before ({base:.2f})."
         )
     auc, halves = _get(figures, "real_vs_generated_auc"), _get(figures, "halves_auc")
     if auc is not None and auc <= _ALIKE:
@@ -77,8 +76,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
     delta = _get(figures, "delta_percentile")
     if delta is not None and delta <= _FAR:
         yield (
-            f"The blog's own choice of words: its Delta lies at the {ordinal(delta)} percentile of "
-            "the blog's own "
+            f"The blog's own choice of words: its Delta lies at the {ordinal(delta)} percentile of the blog's own "
             "distances."
         )
     rate, tried = _get(figures, "extraction_rate"), _get(figures, "extraction_tried")
@@ -94,23 +92,20 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
 def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -> Iterator[str]:
     if weights < _SMALL:
         yield (
-            f"Facts: with {_millions(weights)} weights it knows how the blog sounds, not what "
-            "is true. Check every "
+            f"Facts: with {_millions(weights)} weights it knows how the blog sounds, not what is true. Check every "
             "name, number and claim."
         )
     auc = _get(figures, "real_vs_generated_auc")
     if auc is not None and auc > _ALIKE:
         yield (
             f"Passing for the author: a classifier picks the generated passage in {100 * auc:.0f} of "
-            "100 pairs. Take its "
-            "text as a first draft."
+            "100 pairs. Take its text as a first draft."
         )
     delta = _get(figures, "delta_percentile")
     if delta is not None and delta > _FAR:
         yield (
             f"The blog's choice of words: its Delta lies at the {ordinal(delta)} percentile of the "
-            "blog's own distances, "
-            f"above the {ordinal(_FAR)}.{_habits(furthest)}"
+            f"blog's own distances, above the {ordinal(_FAR)}.{_habits(furthest)}"
         )
     yield from _flaws(figures)
 
@@ -126,8 +121,7 @@ def _flaws(figures: Mapping[str, Any]) -> Iterator[str]:
     known, own = _get(figures, "known_word_rate"), _get(figures, "heldout_known_word_rate")
     if known is not None and own is not None and known < own - 0.02:
         yield (
-            f"Clean words: {100 * (1 - known):.1f}% of its words are known neither to the base nor to "
-            "the blog "
+            f"Clean words: {100 * (1 - known):.1f}% of its words are known neither to the base nor to the blog "
             f"({100 * (1 - own):.1f}% in real posts)."
         )
     loops = _get(figures, "looping_rate")
@@ -149,8 +143,7 @@ def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Fi
         yield "Fewer passes over the blog or more replay: the model has begun to learn posts by heart."
     if training.best is not None and training.best < 0.75:
         yield (
-            f"Fewer passes: held-out posts were predicted best after {100 * training.best:.0f}% of the "
-            "run, what came "
+            f"Fewer passes: held-out posts were predicted best after {100 * training.best:.0f}% of the run, what came "
             "behind made it worse."
         )
     if words < _FEW_WORDS:
@@ -168,8 +161,7 @@ def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Fi
     auc = _get(figures, "real_vs_generated_auc")
     if auc is not None and auc > 0.7 and furthest and weights < _SMALL:
         yield (
-            f"A larger base: with {_millions(weights)} weights sentences sound right and lose "
-            "their thread, which "
+            f"A larger base: with {_millions(weights)} weights sentences sound right and lose their thread, which "
             f"the classifier sees ({auc:.2f}).{_habits(furthest)}"
         )
     yield f"More posts: {words:,} words were learned from, and every further post is a further voice sample."
