@@ -37,7 +37,7 @@ REPLAY = "replay.txt.bz2"
 GENERAL = "general.txt.bz2"
 LARGEST = 34 * 2**20
 """Bytes that the four files may have together."""
-_GENERATION = {"temperature": 0.8, "min_p": 0.05}
+_GENERATION = {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1}
 """What to write with unless told otherwise; goes along when the base is exported."""
 
 

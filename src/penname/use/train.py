@@ -337,7 +337,7 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
     from penname.model.folder import save_model
 
     workspace = prepared.workspace
-    generation = {"temperature": 0.8, "min_p": 0.05}
+    generation = {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1}
     card = _card(prepared, job, record)
     save_model(
         workspace.model,
