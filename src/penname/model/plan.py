@@ -92,7 +92,7 @@ def make_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes,
     """Fit passes, replay and batch to the time; every choice comes with its reason."""
     small = device.kind == "cpu"
     context = min(context, 512) if small else context
-    reasons = [f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason})."]
+    reasons = [_say_speed(speed, device)]
     budget = speed * wishes.seconds * _OVERHEAD if wishes.seconds else float("inf")
     share, passes = _fit(blog_tokens, budget, wishes, reasons)
     total = passes * blog_tokens / share
@@ -155,13 +155,17 @@ def make_scratch_plan(*, blog_tokens: int, speed: float, device: Device, wishes:
         speed=speed,
         validation_tokens=int(np.clip(0.02 * trained, 2_000, 60_000)),
         reasons=(
-            f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason}).",
+            _say_speed(speed, device),
             (
-                f"From scratch: {trained / blog_tokens:.1f} passes over the blog. A network that has read one blog only "
-                "writes its words, not its sentences: adapting the base is far better."
+                f"From scratch: {trained / blog_tokens:.1f} passes over the blog. A network that has read one blog "
+                "only writes its words, not its sentences: adapting the base is far better."
             ),
         ),
     )
+
+
+def _say_speed(speed: float, device: Device) -> str:
+    return f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason})."
 
 
 def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
