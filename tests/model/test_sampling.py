@@ -25,9 +25,7 @@ LOGITS = npst.arrays(np.float32, st.integers(1, 40), elements=st.floats(-30, 30,
 
 def reference(logits: np.ndarray, chosen: SamplingSettings) -> dict[int, float]:
     """The filters as they are defined, one token after another, no bounds and no tricks."""
-    weights = torch.softmax(
-        (torch.from_numpy(logits) - float(logits.max())) / chosen.temperature, dim=-1
-    ).tolist()
+    weights = torch.softmax((torch.from_numpy(logits) - float(logits.max())) / chosen.temperature, dim=-1).tolist()
     order = sorted(range(len(weights)), key=lambda token: (-weights[token], token))
     kept = {}
     before = 0.0
@@ -104,9 +102,7 @@ def test_draws_follow_the_probabilities():
     counts = {7: 0, 3: 0, 9: 0}
     for _ in range(20_000):
         counts[draw(found, source, lambda _: False)] += 1
-    assert [round(counts[token] / 20_000, 2) for token in (7, 3, 9)] == pytest.approx(
-        [0.6, 0.3, 0.1], abs=0.02
-    )
+    assert [round(counts[token] / 20_000, 2) for token in (7, 3, 9)] == pytest.approx([0.6, 0.3, 0.1], abs=0.02)
 
 
 def test_refused_tokens_leave_the_rest_in_proportion():

@@ -31,9 +31,7 @@ _SPACES = ("Ġ", "▁", " ")
 class Rules:
     """What holds for every draft of a call: the settings, and tokens that are never written."""
 
-    def __init__(
-        self, weights: DecodingWeights, tokenizer: "Tokenizer", settings: SamplingSettings, end: int
-    ) -> None:
+    def __init__(self, weights: DecodingWeights, tokenizer: "Tokenizer", settings: SamplingSettings, end: int) -> None:
         settings.check()
         self.weights, self.tokenizer, self.settings, self.end = weights, tokenizer, settings, end
         self.context = weights.config.max_position_embeddings
@@ -50,9 +48,7 @@ class Rules:
         ids = [self.end, *encode_plain(self.tokenizer, prompt.rstrip(" ") if needs_space else prompt)]
         if len(ids) >= self.context:
             kept = max(1, self.context // 2)
-            events.note(
-                f"The prompt has {len(ids):,} tokens, more than the model reads: only its last {kept} count."
-            )
+            events.note(f"The prompt has {len(ids):,} tokens, more than the model reads: only its last {kept} count.")
             ids = ids[-kept:]
         return ids, needs_space
 
@@ -75,7 +71,8 @@ class Rules:
                 last = row.tokens[-settings.penalty_window :]
                 recent[number, : len(last)] = last
             penalise(logits, torch.from_numpy(recent).to(place), settings.repetition_penalty, self.end)
-        logits[:, self._never] = -torch.inf
+        if self._never.numel():
+            logits[:, self._never] = -torch.inf
         banned = [(number, token) for number, row in enumerate(rows) for token in row.banned()]
         if banned:
             where = torch.tensor(banned, device=place)
@@ -88,13 +85,9 @@ class Rules:
     def _without_space(self, place: torch.device) -> Tensor:
         """Tokens that do not begin with a space; none where the tokenizer has no others."""
         if self._spaceless is None:
-            names = [
-                self.tokenizer.id_to_token(number) or "" for number in range(self.weights.config.vocab_size)
-            ]
+            names = [self.tokenizer.id_to_token(number) or "" for number in range(self.weights.config.vocab_size)]
             found = [number for number, name in enumerate(names) if not name.startswith(_SPACES)]
-            self._spaceless = torch.tensor(
-                found if len(found) < len(names) else [], dtype=torch.long, device=place
-            )
+            self._spaceless = torch.tensor(found if len(found) < len(names) else [], dtype=torch.long, device=place)
         return self._spaceless
 
 

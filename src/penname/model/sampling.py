@@ -59,8 +59,8 @@ class SamplingSettings:
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
         wrong = []
-        if not 0.0 <= self.temperature <= 100.0:
-            wrong.append(f"temperature is a number from 0 to 100, not {self.temperature:g}")
+        if self.temperature != 0.0 and not 0.01 <= self.temperature <= 100.0:
+            wrong.append(f"temperature is 0, or a number from 0.01 to 100, not {self.temperature:g}")
         if not 0.0 < self.top_p <= 1.0:
             wrong.append(f"top_p is a share above 0 and at most 1, not {self.top_p:g}")
         if not 0.0 <= self.min_p <= 1.0:
@@ -118,8 +118,9 @@ def candidates(logits: Tensor, settings: SamplingSettings) -> list[Candidates]:
     greedy = settings.temperature == 0
     weights = logits if greedy else probabilities(logits, settings.temperature)
     kept = weights >= (_least_greedy if greedy else _least)(weights, settings)[:, None]
-    rows, ids = (_array(each) for each in kept.nonzero(as_tuple=True))
-    values = _array(weights[kept]).astype(np.float64)
+    where = kept.nonzero(as_tuple=True)
+    rows, ids = _array(where[0]), _array(where[1])
+    values = _array(weights[where]).astype(np.float64)
     ends = np.cumsum(np.bincount(rows, minlength=logits.size(0)))[:-1]
     pairs = zip(np.split(ids, ends), np.split(values, ends), strict=True)
     return [_cut(_sorted(i, v), settings) for i, v in pairs]
@@ -133,14 +134,11 @@ def everything(logits: Tensor, temperature: float) -> Candidates:
 
 
 def probabilities(logits: Tensor, temperature: float) -> Tensor:
-    """Softmax of logits / temperature; the largest logit is taken off first, so that no temperature overflows."""
-    peak = logits.amax(dim=-1, keepdim=True)
-    return torch.softmax((logits - peak) / temperature, dim=-1)
+    """Softmax of logits / temperature, (rows, vocab)."""
+    return torch.softmax(logits / temperature, dim=-1)
 
 
-def draw(
-    found: Candidates, source: random.Random, refused: Callable[[int], bool], greedy: bool = False
-) -> int | None:
+def draw(found: Candidates, source: random.Random, refused: Callable[[int], bool], greedy: bool = False) -> int | None:
     """Draw a token in proportion to its weight; a refused one is put aside and the rest drawn from anew.
 
     With `greedy` the first that is not refused. None when all are refused.
@@ -221,9 +219,7 @@ def _least_greedy(logits: Tensor, _: SamplingSettings) -> Tensor:
 def _cut(found: Candidates, settings: SamplingSettings) -> Candidates:
     """Apply the filters to sorted candidates: each keeps some of the first."""
     if not found.ids.size:
-        raise PennameError(
-            "The model gives no numbers: its weights are damaged. Train it, or fetch it, again."
-        )
+        raise PennameError("The model gives no numbers: its weights are damaged. Train it, or fetch it, again.")
     count = found.ids.size
     if settings.temperature == 0:
         return found
