@@ -98,15 +98,11 @@ def find_texts(books: Sequence[Path]) -> list[Path]:
         else:
             raise InputError(f"{book} does not exist: give text files, or folders that hold some.")
     if not found:
-        raise InputError(
-            f"There is no text in {', '.join(map(str, books))}: files should end in {', '.join(_TEXT)}."
-        )
+        raise InputError(f"There is no text in {', '.join(map(str, books))}: files should end in {', '.join(_TEXT)}.")
     names = [path.name.split(".")[0] for path in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(
-            f"Two files are called {twice[0]}: rename one, since shards are named after their files."
-        )
+        raise InputError(f"Two files are called {twice[0]}: rename one, since shards are named after their files.")
     return found
 
 
@@ -130,7 +126,7 @@ def build_run(
         Mixture(streams, settings.rows),
         device,
         folder=options.out / "checkpoints",
-        validate=lambda network: _validate(network, held, sizes, device),
+        validate=(lambda network: _validate(network, held, sizes, device)) if sizes else None,
         micro_rows=options.micro_rows or (64 if device.kind != "cpu" else 4),
         save_seconds=options.save_minutes * 60,
         seconds=options.minutes * 60 if options.minutes else None,
@@ -228,8 +224,6 @@ def is_held_out(ids: npt.NDArray[Any]) -> bool:
 
 
 def _validate(model: GPT, held: Sequence[npt.NDArray[np.int64]], sizes: int, device: Device) -> float:
-    if not sizes:
-        return math.nan
     nats = token_nats(model, held, device, batch_tokens=65_536 if device.kind != "cpu" else 16_384)
     return sum(float(values.sum(dtype=np.float64)) for values in nats) / math.log(2) / sizes
 

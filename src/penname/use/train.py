@@ -9,7 +9,7 @@ on held-out posts. A run that was stopped goes on with the same command; one tha
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +148,7 @@ def plan_site(site: Path, options: TrainOptions) -> "Plan":
 
 
 def _prepared(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
-    chosen = PrepareOptions(
-        read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch
-    )
+    chosen = PrepareOptions(read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch)
     prepared = prepare(site, workspace, chosen)
     words = sum(post.words for post in prepared.side("train"))
     if words < LEAST_WORDS and not options.anyway:
@@ -180,9 +178,7 @@ def _check_language(prepared: Prepared) -> None:
 def _deciding(options: TrainOptions) -> dict[str, Any]:
     """The options that decide what is learned."""
     chosen = {
-        k: v
-        for k, v in vars(options).items()
-        if k not in ("workspace", "read", "how", "device", "again", "anyway")
+        k: v for k, v in vars(options).items() if k not in ("workspace", "read", "how", "device", "again", "anyway")
     }
     return {**chosen, "base": str(options.base) if options.base else None}
 
@@ -257,8 +253,8 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
 
     workspace = prepared.workspace
     job = _Job(prepared, options)
-    loaded, device = job.loaded, job.device
     plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
+    loaded, device = job.loaded, job.device
     for reason in plan.reasons:
         events.note(reason)
     replay = None
@@ -309,11 +305,13 @@ def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
         found = read_json(path, "the plan of a run")
         if found.get("key") == key:
             values = found["plan"] | {"reasons": tuple(found["plan"]["reasons"])}
+            # The faster precision is measured anew each time; a run keeps the one that it began with.
+            job.device = replace(job.device, precision=found.get("precision", job.device.precision))
             return Plan(**values | {"settings": TrainSettings(**values["settings"])}), key
         events.note("The run that was stopped had other settings or posts: starting anew.")
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
     plan = job.plan()
-    write_json(path, {"key": key, "plan": asdict(plan)})
+    write_json(path, {"key": key, "plan": asdict(plan), "precision": job.device.precision})
     return plan, key
 
 
@@ -347,9 +345,7 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
         generation=generation,
         end=job.loaded.end,
     )
-    write_json(
-        workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed}
-    )
+    write_json(workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed})
     workspace.write(settings=workspace.read().get("settings", {}) | {"train": _deciding(job.options)})
     best = record["best_validation_bits_per_byte"]
     figure = f", {best:.3f} bits per byte on held-out posts" if best else ""
