@@ -88,6 +88,24 @@ def test_a_changed_model_is_judged_again_but_not_its_base(owl: Judged, monkeypat
     assert report.figures["test_bits_per_byte"] != owl.report.figures["test_bits_per_byte"]
 
 
+def test_a_judgement_that_was_stopped_goes_on_where_it_was(owl: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = replace(owl.options, passages=10)
+
+    def stop(*_arguments: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recital, "extraction", stop)
+        (owl.workspace.folder / "judge" / "extraction.json").unlink()
+        with pytest.raises(KeyboardInterrupt):
+            judge_workspace(owl.workspace, again)
+    assert len(read_rows(owl.workspace.results)) == 1, "no row for what did not come to its end"
+    monkeypatch.setattr(passages, "_write_both", stop)
+    report = judge_workspace(owl.workspace, again)
+    assert report.new and report.figures["passages"] == 10
+    assert len(read_rows(owl.workspace.results)) == 2
+
+
 def test_an_edited_target_is_kept_and_used(owl: Judged) -> None:
     target = owl.workspace.folder / "good.toml"
     text = target.read_text(encoding="utf-8").replace("extraction_rate = 0.01", "extraction_rate = 0.999")

@@ -2,7 +2,7 @@
 
 In: a subject. Out: each figure with its interval over posts.
 
-    fit = measure_fit(subject, parts, device, options)
+    fit = measure_fit(subject, parts, device, options, baselines)
     fit.adapted.value, fit.base.value, fit.forgetting.value
 
 A post is its title, a blank line and its text. The 5-gram model and xz learn from the training posts alone. Forgetting
@@ -10,7 +10,7 @@ is bits per byte of the adapted model minus the base's, on general texts that ne
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,11 @@ import numpy as np
 
 from penname.core import events
 from penname.core.device import Device
-from penname.judge.ngram import KneserNey, xz_bits_per_byte
+from penname.judge.baselines import Baselines
 from penname.judge.parts import Parts, texts_key
 from penname.judge.statistics import Interval, bits_per_byte_interval, difference_interval
 from penname.judge.subject import Candidate, JudgeOptions, Subject
 from penname.model.score import score_texts
-from penname.text.tokenizer import encode_plain
 
 Bits = list[float]
 _GENERAL = 150_000
@@ -64,9 +63,16 @@ class Fit:
         return [(name, interval) for name, interval in named if interval is not None]
 
 
-def measure_fit(subject: Subject, parts: Parts, device: Device, options: JudgeOptions) -> Fit:
+def scored_posts(subject: Subject, options: JudgeOptions) -> list[str]:
+    """The held-out posts that are scored."""
+    return choose_texts([post.document for post in subject.heldout], options.share)
+
+
+def measure_fit(
+    subject: Subject, parts: Parts, device: Device, options: JudgeOptions, baselines: Callable[[], Baselines]
+) -> Fit:
     """Score the held-out posts under every model, and general texts under the adapted one and its base."""
-    posts = choose_texts([post.document for post in subject.heldout], options.share)
+    posts = scored_posts(subject, options)
     sizes = [len(text.encode("utf-8")) for text in posts]
     notes = []
     adapted = _bits(subject.adapted, "adapted", posts, parts, device)
@@ -76,15 +82,15 @@ def measure_fit(subject: Subject, parts: Parts, device: Device, options: JudgeOp
     scratch = _bits(subject.scratch, "scratch", posts, parts, device) if subject.scratch else None
     if scratch is None and base is not None:
         notes.append("A network from scratch was not trained, so there is none to compare with.")
-    ngram, xz = _baselines(subject, posts, parts) if options.baselines else (None, None)
     forgetting, general = _forgetting(subject, parts, device, options, notes)
+    others = baselines()
     return Fit(
         adapted=bits_per_byte_interval(adapted, sizes, options.seed),
         base=bits_per_byte_interval(base, sizes, options.seed) if base else None,
         gain=difference_interval(adapted, base, sizes, options.seed) if base else None,
         scratch=bits_per_byte_interval(scratch, sizes, options.seed) if scratch else None,
-        ngram=bits_per_byte_interval(ngram, sizes, options.seed) if ngram else None,
-        xz=xz,
+        ngram=bits_per_byte_interval(others.ngram, sizes, options.seed) if others.ngram else None,
+        xz=others.xz,
         forgetting=forgetting,
         general_base=general,
         posts=len(posts),
@@ -141,27 +147,3 @@ def _forgetting(
     adapted = _bits(subject.adapted, "adapted-general", texts, parts, device)
     base = _bits(subject.base, "base-general", texts, parts, device)
     return difference_interval(adapted, base, sizes, options.seed), sum(base) / sum(sizes)
-
-
-def _baselines(subject: Subject, texts: Sequence[str], parts: Parts) -> tuple[Bits, float]:
-    """Bits of each text under a 5-gram model of the training posts, and bits per byte of xz."""
-    training = [post.document for post in subject.training]
-    key: dict[str, Any] = {"training": texts_key(training), "texts": texts_key(list(texts))}
-    loaded = subject.adapted.loaded
-
-    def ngram() -> Bits:
-        documents = [encode_plain(loaded.tokenizer, text) for text in training]
-        with events.task("Fitting a 5-gram model", total=len(texts), unit="posts") as advance:
-            model = KneserNey(documents, loaded.config.vocab_size, loaded.end)
-            found = []
-            for text in texts:
-                found.append(model.bits(encode_plain(loaded.tokenizer, text)))
-                advance(1)
-        return found
-
-    def xz() -> float:
-        with events.task("Compressing with xz"):
-            return xz_bits_per_byte("\n\n".join(training), "\n\n".join(texts))
-
-    tokenizer = texts_key([loaded.tokenizer.to_str()])
-    return parts.get("5-gram", key | {"tokenizer": tokenizer}, ngram), parts.get("xz", key, xz)

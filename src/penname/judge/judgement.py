@@ -12,8 +12,9 @@ from typing import Any
 
 from penname.core import events
 from penname.core.device import Device
+from penname.judge.baselines import beside, measure_baselines
 from penname.judge.copying import CopyIndex, CopyReport, copy_report
-from penname.judge.fit import Fit, measure_fit
+from penname.judge.fit import Fit, measure_fit, scored_posts
 from penname.judge.fluency import Fluency, measure_fluency
 from penname.judge.guard import CopyGuard
 from penname.judge.parts import Parts, texts_key
@@ -72,10 +73,12 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
     started = time.monotonic()
     index = CopyIndex([post.document for post in subject.training])
     guard = CopyGuard(index, options.max_copy)
-    fit = measure_fit(subject, parts, device, options)
-    passages = write_passages(subject, parts, guard, device, options)
-    recited = measure_extraction(subject, parts, device, options)
-    base_bits = _base_bits(subject, passages, parts, device)
+    posts = scored_posts(subject, options)
+    with beside(device, lambda: measure_baselines(subject, posts, parts, options)) as baselines:
+        passages = write_passages(subject, parts, guard, device, options)
+        recited = measure_extraction(subject, parts, device, options)
+        base_bits = _base_bits(subject, passages, parts, device)
+        fit = measure_fit(subject, parts, device, options, baselines)
     texts = [each.text for each in passages.guarded]
     free = [each.text for each in passages.free]
     heldout = [post.text for post in subject.heldout]
