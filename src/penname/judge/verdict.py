@@ -141,6 +141,9 @@ def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Fi
     forgetting = _get(figures, "forgetting_bits_per_byte")
     if _recites(figures):
         yield "Fewer passes over the blog or more replay: the model has begun to learn posts by heart."
+    loops = _get(figures, "looping_rate")
+    if loops is not None and loops > 0.02:
+        yield f"A higher temperature or a smaller min-p: {100 * loops:.0f}% of the passages repeat themselves."
     if training.best is not None and training.best < 0.75:
         yield (
             f"Fewer passes: held-out posts were predicted best after {100 * training.best:.0f}% of the run, what came "
@@ -155,9 +158,6 @@ def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Fi
         )
     if forgetting is not None and forgetting > 0.05:
         yield f"More replay: it forgot {forgetting:.2f} bits per byte of general English, 0.03 is harmless."
-    loops = _get(figures, "looping_rate")
-    if loops is not None and loops > 0.02:
-        yield f"A higher temperature or a smaller min-p: {100 * loops:.0f}% of the passages repeat themselves."
     auc = _get(figures, "real_vs_generated_auc")
     if auc is not None and auc > 0.7 and furthest and weights < _SMALL:
         yield (
