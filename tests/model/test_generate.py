@@ -128,7 +128,7 @@ def test_a_batch_of_uneven_prompts_is_each_for_itself(rows, monkeypatch):
 
 def test_texts_longer_than_the_context_go_on():
     model = network(max_position_embeddings=24)
-    long = SamplingSettings(temperature=0, max_tokens=70, min_tokens=70)
+    long = SamplingSettings(temperature=0, max_tokens=70, min_tokens=70, repetition_penalty=1.0)
     prompts = ["The winter", "My", "Snow fell on the harbour"]
     wanted = [slow_greedy(model, prompt, 70, 24) for prompt in prompts]
     assert [texts(model, prompt, long)[0] for prompt in prompts] == wanted

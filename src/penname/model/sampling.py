@@ -46,9 +46,9 @@ class SamplingSettings:
         metadata={"text": "Draw from tokens at least this probable, relative to the most probable."},
     )
     repetition_penalty: float = field(
-        default=1.0, metadata={"text": "Makes tokens of the last few less probable (1: off, 1.1: mildly)."}
+        default=1.15, metadata={"text": "Makes the tokens written last less probable (1: off, 1.1: mildly)."}
     )
-    penalty_window: int = field(default=64, metadata={"text": "How many tokens back the penalty looks."})
+    penalty_window: int = field(default=128, metadata={"text": "How many tokens back the penalty looks."})
     no_repeat_ngram: int = field(
         default=0, metadata={"text": "Never write the same sequence of this many tokens twice (0: allowed)."}
     )
