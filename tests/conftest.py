@@ -5,11 +5,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Tiny networks are faster on one thread, and far faster where other programs keep the cores busy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Shells start background jobs with Ctrl-C ignored, and children inherit that: the tests of Ctrl-C need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples at every run of CI; new ones at every run elsewhere.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

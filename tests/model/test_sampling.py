@@ -61,7 +61,7 @@ def test_filters_keep_what_the_slow_definition_keeps(logits, temperature, top_k,
     assert len(edge) <= (1 if near_p else 0)
     assert list(found.weights) == sorted(found.weights, reverse=True)
     for token, weight in zip(found.ids.tolist(), found.weights, strict=True):
-        assert token in edge or math.isclose(weight, wanted[token], rel_tol=1e-6)
+        assert token in edge or math.isclose(weight, wanted[token], rel_tol=1e-4)
 
 
 @settings(max_examples=100, deadline=None)
