@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "penname"
-LAYERS = ("core", "blog", "text", "model", "judge", "use", "web", "arguments", "cli")
+LAYERS = ("core", "blog", "text", "model", "judge", "use", "web", "cli")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {
     "torch",

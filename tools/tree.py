@@ -22,7 +22,7 @@ DATA = {
 }
 LONGEST = 90
 """A longer line loses what stands behind its colon."""
-FOLDERS = ("core", "blog", "text", "text/books", "model", "judge", "use")
+FOLDERS = ("core", "blog", "text", "text/books", "model", "judge", "use", "cli")
 
 
 def main() -> None:
@@ -43,8 +43,6 @@ def lines() -> Iterator[str]:
         yield _line(f"src/penname/{folder}/", _doc(package / folder / "__init__.py"))
         for path in sorted((package / folder).glob("[a-z]*.py")):
             yield _line(f"    {path.name}", _doc(path))
-    for name in ("arguments.py", "cli.py"):
-        yield _line(f"src/penname/{name}", _doc(package / name))
     for name, text in DATA.items():
         if (ROOT / name).is_dir():
             yield _line(name, text)

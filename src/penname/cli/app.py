@@ -1,0 +1,93 @@
+"""What all commands share: the options before the command, the events shown while one runs, the model that is meant.
+
+@app.command()
+def stats(site: given.Site) -> None: ...
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from penname.cli import arguments as given
+from penname.core.errors import InputError, Interrupted
+
+
+class Verbs(typer.core.TyperGroup):
+    """The commands; Ctrl-C in any of them is an `Interrupted`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command of `ctx`."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise Interrupted("Stopped.") from stop
+
+
+app = typer.Typer(
+    name="penname",
+    cls=Verbs,
+    help="A private language model that writes under your pen name. It reads your Publii blog, learns its voice on "
+    "this machine, and writes drafts in it. Nothing is sent anywhere.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@dataclass
+class Shown:
+    """What the options before the command say about output."""
+
+    quiet: bool = False
+    debug: bool = False
+
+
+shown = Shown()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from penname import __version__
+
+        print(f"penname {__version__}")
+        raise typer.Exit()
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)]
+
+
+@app.callback()
+def options(quiet: given.Quiet = False, debug: given.Debug = False, version: Version = False) -> None:
+    """Options of every command."""
+    shown.quiet, shown.debug = quiet, debug
+
+
+@contextlib.contextmanager
+def showing(moving: bool = True) -> Iterator[None]:
+    """Show events while the block runs; without `moving` no line moves, so that text can stream beside it."""
+    from penname.core.terminal import Settings, show_events
+
+    # Of several processes that train together the first one speaks.
+    quiet = shown.quiet or os.environ.get("RANK", "0") != "0"
+    with show_events(Settings(quiet=quiet, moving=moving)):
+        yield
+
+
+def model_meant(model: Path | None, workspace: Path | None, base: bool) -> Path | None:
+    """The model folder that is meant: the shipped base, the one named, or the workspace's; none is the base too."""
+    from penname.core.workspace import model_in
+
+    if not base:
+        return model or model_in(workspace)
+    if model is not None or workspace is not None:
+        raise InputError("--base is the model that came with penname: it goes with neither --model nor --workspace.")
+    from penname.model.base import shipped_folder
+
+    return shipped_folder()

@@ -1,0 +1,176 @@
+"""Commands that take a blog: look at it, prepare it, learn from it."""
+
+from pathlib import Path
+
+from penname.cli import arguments as given
+from penname.cli.app import app, showing
+
+
+@app.command()
+def demo(
+    workspace: given.WorkspaceFolder = None, minutes: given.DemoMinutes = 3.0, device: given.Device = "auto"
+) -> None:
+    """Walk the whole way on the sample blog, in minutes."""
+    from penname.core.terminal import console
+    from penname.use.demo import run_demo
+    from penname.use.train import TrainOptions
+
+    chosen = TrainOptions(workspace=workspace or Path("penname-demo"), minutes=minutes, device=device)
+    with showing():
+        run_demo(chosen, console())
+
+
+@app.command()
+def stats(
+    site: given.Site,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Show the tables of a blog, and whether it is enough."""
+    from penname.blog.read import ReadOptions, read_blog
+    from penname.blog.stats import blog_stats
+    from penname.blog.stats_table import print_stats
+    from penname.core.terminal import console, print_json
+
+    wanted = ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
+    with showing():
+        found = blog_stats(read_blog(site, wanted))
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_stats(found, console())
+
+
+@app.command()
+def prepare(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    split: given.SplitHow = "hash",
+    cap: given.Cap = 0.2,
+    tokenizer: given.WithTokenizer = True,
+    vocabulary: given.Vocabulary = 0,
+    again: given.Again = False,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
+) -> None:
+    """Write the blog's clean text into its workspace."""
+    from penname.blog.read import ReadOptions
+    from penname.text.prepare import PrepareOptions, workspace_for
+    from penname.text.prepare import prepare as prepare_site
+
+    chosen = PrepareOptions(
+        read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        how=split,
+        cap=cap,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        again=again,
+    )
+    with showing():
+        place = workspace_for(site, workspace)
+        with place.at_work("penname prepare"):
+            prepared = prepare_site(site, place, chosen)
+    print(f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words.")
+
+
+@app.command()
+def train(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    minutes: given.TrainMinutes = None,
+    from_scratch: given.FromScratch = False,
+    base: given.BaseModel = None,
+    steps: given.Steps = None,
+    passes: given.BlogPasses = None,
+    share: given.Share = None,
+    rate: given.Rate = None,
+    dropout: given.Dropout = None,
+    goldfish: given.Goldfish = 0,
+    strength: given.Strength = 1.0,
+    split: given.SplitHow = "hash",
+    cap: given.Cap = 0.2,
+    device: given.Device = "auto",
+    seed: given.TrainSeed = 1,
+    anyway: given.Anyway = False,
+    again: given.Again = False,
+    judged: given.Judged = True,
+    pages: given.Pages = False,
+    drafts: given.Drafts = False,
+    trashed: given.Trashed = False,
+    code: given.Code = False,
+    keep_private: given.KeepPrivate = False,
+    keep_boilerplate: given.KeepBoilerplate = False,
+) -> None:
+    """Learn a blog's voice; the same command goes on after a stop."""
+    from penname.blog.read import ReadOptions
+    from penname.use.train import TrainOptions, judge_trained, train_site
+
+    chosen = TrainOptions(
+        workspace=workspace,
+        read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
+        how=split,
+        cap=cap,
+        base=base,
+        from_scratch=from_scratch,
+        minutes=minutes,
+        steps=steps,
+        passes=passes,
+        share=share,
+        rate=rate,
+        dropout=dropout,
+        goldfish=goldfish,
+        strength=strength,
+        device=device,
+        seed=seed,
+        anyway=anyway,
+        again=again,
+    )
+    with showing():
+        trained = train_site(site, chosen)
+        report = judge_trained(trained, site, chosen) if judged else None
+    if report is not None:
+        print("\n".join([*report.verdict, f"The report: {report.page}"]))
+    print(
+        f'{trained.workspace.model} is ready: penname write --workspace {trained.workspace.folder} "Your title" --title'
+    )
+
+
+@app.command()
+def plan(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    minutes: given.TrainMinutes = None,
+    from_scratch: given.FromScratch = False,
+    base: given.BaseModel = None,
+    steps: given.Steps = None,
+    passes: given.BlogPasses = None,
+    device: given.Device = "auto",
+    seed: given.TrainSeed = 1,
+    anyway: given.Anyway = False,
+) -> None:
+    """Say what `penname train` would do, and how long it would take."""
+    from penname.use.train import TrainOptions, plan_site
+
+    chosen = TrainOptions(
+        workspace=workspace,
+        base=base,
+        from_scratch=from_scratch,
+        minutes=minutes,
+        steps=steps,
+        passes=passes,
+        device=device,
+        seed=seed,
+        anyway=anyway,
+    )
+    with showing():
+        found = plan_site(site, chosen)
+    print("\n".join(found.reasons))

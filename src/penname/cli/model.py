@@ -1,0 +1,140 @@
+"""Commands that take a model: write with it, judge it, score text by it, export it."""
+
+import sys
+
+from penname.cli import arguments as given
+from penname.cli.app import app, model_meant, showing
+from penname.core.errors import InputError
+
+
+@app.command()
+def write(
+    prompt: given.Prompt = None,
+    workspace: given.WorkspaceFolder = None,
+    model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
+    count: given.Count = 1,
+    title: given.Title = False,
+    temperature: given.Temperature = None,
+    top_k: given.TopK = None,
+    top_p: given.TopP = None,
+    min_p: given.MinP = None,
+    repetition_penalty: given.RepetitionPenalty = None,
+    no_repeat_ngram: given.NoRepeat = None,
+    max_tokens: given.MaxTokens = None,
+    min_tokens: given.MinTokens = None,
+    seed: given.Seed = None,
+    max_copy: given.MaxCopy = 12,
+    stop: given.Stop = None,
+    device: given.Device = "auto",
+    precision: given.Precision = "auto",
+    as_json: given.AsJson = False,
+) -> None:
+    """Write drafts in the blog's voice."""
+    from penname.core.terminal import print_json
+    from penname.use.write import WriteOptions, printer, read_prompt
+    from penname.use.write import write as write_drafts
+
+    sampling = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
+        "no_repeat_ngram": no_repeat_ngram,
+        "max_tokens": max_tokens,
+        "min_tokens": min_tokens,
+        "seed": seed,
+    }
+    chosen = WriteOptions(
+        workspace=workspace,
+        model=model_meant(model, workspace, True) if base else model,
+        drafts=count,
+        title=title,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        max_copy=max_copy,
+        stop=tuple(stop or ()),
+        device=device,
+        precision=precision,
+    )
+    with showing(moving=False):
+        written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout))
+    if as_json:
+        print_json(written.to_json())
+    else:
+        print()
+
+
+@app.command()
+def judge(
+    workspace: given.WorkspaceFolder = None,
+    quick: given.Quick = False,
+    passages: given.Passages = 200,
+    site: given.JudgedSite = None,
+    base: given.BaseModel = None,
+    max_copy: given.MaxCopy = 12,
+    device: given.Device = "auto",
+    seed: given.JudgeSeed = 0,
+    again: given.Again = False,
+    as_json: given.AsJson = False,
+) -> None:
+    """Measure what was learned and what was copied; write a report."""
+    from penname.core.terminal import print_json
+    from penname.core.workspace import find_workspace
+    from penname.judge.judging import judge_workspace
+    from penname.judge.subject import JudgeOptions
+
+    chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again)
+    place = find_workspace(workspace)
+    with showing(), place.at_work("penname judge"):
+        report = judge_workspace(place, chosen)
+    if as_json:
+        print_json(report.figures)
+    else:
+        print("\n".join([*report.verdict, f"The report: {report.page}"]))
+
+
+@app.command()
+def score(
+    files: given.Texts,
+    model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
+    workspace: given.WorkspaceFolder = None,
+    device: given.Device = "auto",
+    as_json: given.AsJson = False,
+) -> None:
+    """Measure how well a model predicts text, in bits per byte."""
+    from penname.core.device import pick_device
+    from penname.core.terminal import print_json
+    from penname.model.base import load_base
+    from penname.use.score import score_files
+
+    with showing():
+        found = score_files(files, load_base(model_meant(model, workspace, base)), pick_device(device), show=True)
+    if as_json:
+        print_json(found)
+        return
+    rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
+    for row in rows:
+        print(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
+
+
+@app.command()
+def export(
+    form: given.Form,
+    out: given.ExportPath,
+    kind: given.GGUFKind = "q8_0",
+    model: given.ModelFolder = None,
+    base: given.ShippedBase = False,
+    workspace: given.WorkspaceFolder = None,
+) -> None:
+    """Write a model as files that other programs run."""
+    from penname.model.base import load_base
+    from penname.use.export import export_gguf, export_hf
+
+    if form not in ("hf", "gguf"):
+        raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
+    with showing():
+        loaded = load_base(model_meant(model, workspace, base))
+        written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
+    print(written)
