@@ -30,6 +30,7 @@ class Event:
 
 Listener = Callable[[Event], None]
 _listeners: list[Listener] = []
+_subdued: list[bool] = []
 
 
 @contextlib.contextmanager
@@ -42,9 +43,22 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+@contextlib.contextmanager
+def subdued() -> Iterator[None]:
+    """Mark every event as a detail while the block runs: the log keeps it, a screen shows progress and warnings only.
+
+    For work that is done many times over, such as the trials of a tuning run.
+    """
+    _subdued.append(True)
+    try:
+        yield
+    finally:
+        _subdued.pop()
+
+
 def emit(kind: str, text: str = "", **data: Any) -> None:
     """Tell every listener."""
-    event = Event(kind, text, data)
+    event = Event(kind, text, {**data, "detail": True} if _subdued else data)
     for listener in tuple(_listeners):
         listener(event)
 

@@ -9,6 +9,7 @@ behind. The file holds what the running program does, for the message to the sec
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -20,17 +21,21 @@ _PLACE = 1 << 30
 
 
 @contextlib.contextmanager
-def locked(path: Path, who: str) -> Iterator[None]:
-    """Hold the lock `path` for the length of the block, as `who`.
+def locked(path: Path, who: str, *, shared: bool = False, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock `path` for the length of the block, as `who`; wait for it for up to `wait` seconds.
 
+    With `shared` others may hold it too, if they ask for it in the same way (not on Windows, where one run holds it).
     Raises `PennameError` when another run holds it; the sentence says which.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        if not _take(file):
-            raise PennameError(
-                f"Another run is at work in {path.parent}{_holder(path)}: wait for it, or stop it with Ctrl-C."
-            )
+        until = time.monotonic() + wait
+        while not _take(file, shared):
+            if time.monotonic() >= until:
+                raise PennameError(
+                    f"Another run is at work in {path.parent}{_holder(path)}: wait for it, or stop it with Ctrl-C."
+                )
+            time.sleep(0.05)
         file.truncate(0)
         file.write(f"{who}, process {os.getpid()}\n")
         file.flush()
@@ -52,7 +57,7 @@ def _holder(path: Path) -> str:
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(file: IO[str]) -> bool:
+    def _take(file: IO[str], _shared: bool) -> bool:
         file.seek(_PLACE)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -67,9 +72,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(file: IO[str]) -> bool:
+    def _take(file: IO[str], shared: bool) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             return False
         return True

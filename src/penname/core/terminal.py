@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -102,7 +102,12 @@ def other_text(event: Event) -> str:
     if event.kind == "sample":
         lines = "\n".join(f"  | {line}" for line in event.text.strip().splitlines())
         return f"Sample at step {event.data.get('step', 0):,}:\n{lines}"
-    return event.text if event.kind == "note" else ""
+    return event.text if event.kind in ("note", "row") else ""
+
+
+def is_detail(event: Event) -> bool:
+    """Whether `event` belongs into the log only: see `events.subdued`."""
+    return bool(event.data.get("detail")) and event.kind != "warning"
 
 
 def _train_text(data: dict[str, Any]) -> str:
@@ -130,6 +135,8 @@ class _Plain:
             if not self.quiet and time.monotonic() - self.last >= _SECONDS:
                 self.last = time.monotonic()
                 self.write(progress_text(event))
+        elif is_detail(event):
+            return
         elif event.kind == "end":
             if not self.quiet and event.data.get("seconds", 0) >= _LONG:
                 self.write(_end_text(event))
@@ -154,12 +161,40 @@ def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
+    class Screen(Progress):
+        """Bars, and above them the table of a run that keeps one."""
+
+        table: Any = None
+
+        def get_renderables(self) -> Iterator[Any]:
+            if self.table is not None:
+                yield self.table
+            yield from super().get_renderables()
+
+        def show_table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+            self.table = make_table(title, columns, rows)
+            self.refresh()
+
     console = Console(file=file, highlight=False)
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
     # Standard output stays as it is: what is printed there is a result, and may go into a file.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
+    with Screen(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
         yield _Live(progress, console)
+
+
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    """A table of plain texts for `console().print`: first column and numbers flush right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1), header_style="bold")
+    for number, name in enumerate(columns):
+        figures = all(row[number].strip("+-.0123456789") == "" for row in rows)
+        table.add_column(Text(name), justify="right" if figures else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 class _Live:
@@ -181,8 +216,12 @@ class _Live:
                 self.drop("train")
         elif event.kind == "end":
             self.drop(event.text)
-            if event.data.get("seconds", 0) >= _LONG:
+            if event.data.get("seconds", 0) >= _LONG and not is_detail(event):
                 self.print(_end_text(event))
+        elif event.kind == "table":
+            self.progress.show_table(event.text, event.data["columns"], event.data["rows"])
+        elif event.kind == "row" or is_detail(event):
+            return  # A table on the screen shows the row.
         elif text := other_text(event):
             self.print(text, style="yellow" if event.kind == "warning" else None)
 

@@ -93,15 +93,18 @@ class Workspace:
         write_json(self.about, self.read() | changes)
 
     @contextlib.contextmanager
-    def lock(self, who: str) -> Iterator[None]:
-        """Keep other runs out for the length of the block; a `PennameError` says when one is in."""
-        with locked(self.folder / ".lock", who):
+    def lock(self, who: str, shared: bool = False) -> Iterator[None]:
+        """Keep other runs out for the length of the block, with `shared` only those that do not share it.
+
+        A `PennameError` says when one is in.
+        """
+        with locked(self.folder / ".lock", who, shared=shared):
             yield
 
     @contextlib.contextmanager
-    def at_work(self, who: str) -> Iterator[None]:
+    def at_work(self, who: str, shared: bool = False) -> Iterator[None]:
         """Hold the lock and keep the log for the length of the block."""
-        with self.lock(who), events.listening(events.LogFile(self.log)):
+        with self.lock(who, shared), events.listening(events.LogFile(self.log)):
             events.emit("command", who, versions=versions())
             yield
 
