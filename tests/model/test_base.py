@@ -10,7 +10,7 @@ from tiny_models import VERSE, hugging_face_folder, random_model, tiny_config, t
 from penname.core.errors import InputError, PennameError
 from penname.model import base
 from penname.model.base import base_is_shipped, load_base, replay_texts, write_base
-from penname.model.quantise import rounded
+from penname.model.quantise import restore_groups, round_groups
 from penname.text.tokenizer import encode_plain
 
 TEXTS = ["One text.\n\nOf two paragraphs.", "  Another, with edges: café.\n", VERSE]
@@ -42,7 +42,7 @@ def test_the_shipped_base_is_the_rounded_network(shipped: Path) -> None:
     expected = random_model()
     with torch.no_grad():
         for weight in expected.parameters():
-            weight.copy_(rounded(weight, 5, 32) if weight.ndim == 2 else weight.half().float())
+            weight.copy_(restore_groups(*round_groups(weight, 5, 32)) if weight.ndim == 2 else weight.half().float())
     assert torch.equal(loaded.model(IDS), expected(IDS))
     assert loaded.model.lm_head.weight is loaded.model.model.embed_tokens.weight
     assert encode_plain(loaded.tokenizer, VERSE) == encode_plain(tiny_tokenizer(), VERSE)
@@ -71,9 +71,7 @@ def test_each_weight_is_stored_once(folder: Path, tmp_path: Path) -> None:
     assert not any(name.startswith("lm_head") for name in names)
     assert about["config"]["hidden_size"] == 64
     assert (about["bits"], about["group"]) == (5, 32)
-    sizes = write_base(
-        tmp_path / "again", random_model(), tiny_tokenizer(), 5, TEXTS, "# The base\n", group=32
-    )
+    sizes = write_base(tmp_path / "again", random_model(), tiny_tokenizer(), 5, TEXTS, "# The base\n", group=32)
     assert sizes == {path.name: path.stat().st_size for path in folder.iterdir()}
     assert set(sizes) == {"weights.safetensors", "tokenizer.json", "card.md", "replay.txt.bz2"}
 
@@ -81,9 +79,7 @@ def test_each_weight_is_stored_once(folder: Path, tmp_path: Path) -> None:
 def test_a_folder_instead_of_the_shipped_base(tmp_path: Path, absent: None) -> None:
     theirs = hugging_face_folder(tmp_path / "llama", "llama")
     with torch.no_grad():
-        torch.testing.assert_close(
-            load_base(tmp_path / "llama").model(IDS), theirs(IDS).logits, rtol=1e-4, atol=1e-4
-        )
+        torch.testing.assert_close(load_base(tmp_path / "llama").model(IDS), theirs(IDS).logits, rtol=1e-4, atol=1e-4)
 
 
 def test_no_base_is_shipped(absent: None) -> None:
@@ -106,7 +102,7 @@ def test_too_large_a_base_is_not_written(folder: Path, monkeypatch: pytest.Monke
 def test_damage_is_said(shipped: Path) -> None:
     path = shipped / "weights.safetensors"
     data = path.read_bytes()
-    for damaged in (data[:-100], data.replace(b"hidden_size", b"hidden_\"ize"), b""):
+    for damaged in (data[:-100], data.replace(b"hidden_size", b'hidden_"ize'), b""):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match="install penname again"):
             load_base(None)

@@ -32,7 +32,12 @@ def round_groups(weight: Tensor, bits: int, group: int) -> tuple[Tensor, Tensor]
     rows, columns = weight.shape
     if columns % group:
         raise ValueError(f"{columns} columns cannot be cut into groups of {group}")
-    parts = weight.float().view(rows, columns // group, group)
+    integers, scales = _rounded_parts(weight.float().view(-1, group), bits)
+    return integers.to(torch.int8).view(rows, columns), scales.half().view(rows, columns // group)
+
+
+def _rounded_parts(parts: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Groups (n, group) as integers of the same shape, in float32, and scales (n, 1) that float16 holds exactly."""
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     # The end of the longer reach: the value of largest size may be negative, where there is one more step.
     index = parts.abs().argmax(dim=-1, keepdim=True)
@@ -42,14 +47,19 @@ def round_groups(weight: Tensor, bits: int, group: int) -> tuple[Tensor, Tensor]
     for shrink in _SHRINKS:
         scale = (peak / low * shrink).half().float()
         safe = torch.where(scale == 0, 1.0, scale)
-        rounded = (parts / safe).round_().clamp_(low, high)
-        error = (rounded * scale - parts).square_().sum(dim=-1, keepdim=True)
+        rounded = (parts / safe).round().clamp(low, high)
+        error = (rounded * scale - parts).square().sum(dim=-1, keepdim=True)
         better = error < best_error
         best_error = torch.where(better, error, best_error)
         best_scale = torch.where(better, scale, best_scale)
     safe = torch.where(best_scale == 0, 1.0, best_scale)
-    integers = (parts / safe).round_().clamp_(low, high)
-    return integers.to(torch.int8).view(rows, columns), best_scale.squeeze(-1).half()
+    return (parts / safe).round().clamp(low, high), best_scale
+
+
+def as_stored(parts: Tensor, bits: int) -> Tensor:
+    """What groups of weights (n, group) become when they are stored in `bits` bits; made to be compiled whole."""
+    integers, scales = _rounded_parts(parts, bits)
+    return integers * scales
 
 
 def restore_groups(integers: Tensor, scales: Tensor) -> Tensor:
@@ -57,11 +67,6 @@ def restore_groups(integers: Tensor, scales: Tensor) -> Tensor:
     rows, columns = integers.shape
     parts = integers.float().view(rows, scales.size(1), -1) * scales.float()[..., None]
     return parts.view(rows, columns)
-
-
-def rounded(weight: Tensor, bits: int, group: int) -> Tensor:
-    """What `weight` becomes when it is stored in `bits` bits."""
-    return restore_groups(*round_groups(weight, bits, group)).to(weight.dtype)
 
 
 def pack_planes(integers: npt.NDArray[np.int8], bits: int) -> npt.NDArray[np.uint8]:
@@ -125,7 +130,5 @@ def read_packed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 integers = torch.from_numpy(unpack_planes(planes, rows * columns)).view(rows, columns)
                 weights[name] = restore_groups(integers, file.get_tensor(f"{name}.scales"))
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise InputError(
-            f"{path} is not a packed model that can be read ({error}): install penname again."
-        ) from error
+        raise InputError(f"{path} is not a packed model that can be read ({error}): install penname again.") from error
     return weights, about

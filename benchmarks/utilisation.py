@@ -1,0 +1,115 @@
+"""How much of the card's matrix rate pre-training uses, for each recipe.
+
+    python benchmarks/utilisation.py --recipe base --recipe 100m [--dropout 0 0.1] [--profile]
+
+The rate that it is compared with is measured in the same run: an 8192 x 8192 x 8192 product in bfloat16 on random
+numbers. Whole training steps are timed as the loop makes them (batches, clipping, both optimizers), after compilation;
+the median of the steps counts. Floating-point operations are those of `GPTConfig.flops_per_token`. Random tokens.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from penname.core.device import Device, pick_device
+from penname.model.gpt import GPT
+from penname.model.loop import Run, Trainer, _Feeder
+from penname.model.recipe import load_recipe
+from penname.text.batches import Mixture, Stream
+
+
+def matrix_rate(device: Device, size: int = 8192, repeats: int = 10) -> float:
+    """FLOP/s of a square product in the device's precision."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[device.precision]
+    left, right = (torch.randn(size, size, device=device.torch, dtype=dtype) for _ in range(2))
+    for _ in range(3):
+        _ = left @ right
+    device.synchronize()
+    started = time.perf_counter()
+    for _ in range(repeats):
+        _ = left @ right
+    device.synchronize()
+    return 2 * size**3 * repeats / (time.perf_counter() - started)
+
+
+def trainer_of(name: str, dropout: float, micro: int, device: Device, rows: int | None = None) -> Trainer:
+    """A trainer on random tokens with the recipe's shape, batch and optimizers."""
+    recipe = load_recipe(name)
+    recipe.train.update({"dropout": dropout, "quantise_from": 1.0}, **({"rows": rows} if rows else {}))
+    settings = recipe.settings(10**10)
+    model = GPT(recipe.config(recipe.vocab_size)).initialise(0)
+    ids = np.random.default_rng(0).integers(0, recipe.vocab_size, 4_000_000).astype(np.uint32)
+    stream = Stream(ids, np.array([ids.size], np.int64), settings.context, 1)
+    run = Run(settings, Mixture([(stream, 1.0)], settings.rows), device, micro_rows=micro, compiled=device.compiles)
+    return Trainer(model, run)
+
+
+def step_times(trainer: Trainer, warm: int, timed: int) -> tuple[list[float], list[float]]:
+    """Seconds of each whole step, and of its gradient alone."""
+    whole, gradient = [], []
+    with _Feeder(trainer) as feeder:
+        for step in range(warm + timed):
+            started = time.perf_counter()
+            trainer.step(feeder)
+            trainer.device.synchronize()
+            if step >= warm:
+                whole.append(time.perf_counter() - started)
+        windows = feeder.take(warm + timed)
+        for step in range(max(2, timed // 3)):
+            started = time.perf_counter()
+            trainer.gradients(windows, step, False)
+            trainer.device.synchronize()
+            gradient.append(time.perf_counter() - started)
+    return whole, gradient
+
+
+def profiled(trainer: Trainer) -> str:
+    """The kernels of one step, by time on the device."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with _Feeder(trainer) as feeder, profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found:
+        trainer.step(feeder)
+        trainer.device.synchronize()
+    return found.key_averages().table(sort_by="self_device_time_total", row_limit=40, max_name_column_width=90)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", action="append", default=[])
+    parser.add_argument("--dropout", type=float, nargs="+", default=[0.0])
+    parser.add_argument("--micro", type=int, default=64)
+    parser.add_argument("--rows", type=int, help="Windows a step instead of the recipe's.")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--profile", action="store_true")
+    arguments = parser.parse_args()
+    device = pick_device()
+    rate = matrix_rate(device, 8192 if device.kind != "cpu" else 1024)
+    print(f"{device.name}, torch {torch.__version__}, {device.precision} products: {rate / 1e12:,.1f} TFLOP/s, seed 0")
+    print("| recipe | parameters | dropout | tokens/s | step ms | gradient ms | TFLOP/s | utilisation |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for name in arguments.recipe or ["base"]:
+        for dropout in arguments.dropout:
+            trainer = trainer_of(name, dropout, arguments.micro, device, arguments.rows)
+            times, gradient = step_times(trainer, 4 if device.kind != "cpu" else 1, arguments.steps)
+            settings, config = trainer.settings, trainer.model.config
+            tokens = settings.rows * settings.context / statistics.median(times)
+            done = tokens * config.flops_per_token(settings.context)
+            print(
+                f"| {name} | {config.parameters() / 1e6:.1f} M | {dropout:g} | {tokens:,.0f} | "
+                f"{statistics.median(times) * 1e3:.1f} | {statistics.median(gradient) * 1e3:.1f} | {done / 1e12:.1f} | "
+                f"{done / rate:.1%} |",
+                flush=True,
+            )
+            if arguments.profile:
+                print(profiled(trainer))
+            del trainer
+            torch.compiler.reset()
+            device.free_cache()
+
+
+if __name__ == "__main__":
+    main()
