@@ -30,7 +30,7 @@ from penname.model.clock import Clock, stop_on_interrupt
 from penname.model.gpt import GPT
 from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens
 from penname.model.optim import build_optimizers
-from penname.model.quantise import rounded
+from penname.model.quantise import as_stored
 from penname.model.settings import TrainSettings, learning_rate
 from penname.text.batches import Mixture
 
@@ -130,6 +130,7 @@ class Trainer:
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         self.average = _copy(model) if run.settings.ema else None
+        self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
         self.best: dict[str, Tensor] | None = None
         self.recent: list[tuple[int, Tensor]] = []
         self.resumed = 0
@@ -331,9 +332,11 @@ class Trainer:
         kept = _copy(self.model)
         bits, group = self.run.quantise
         with torch.no_grad():
-            for weight in self.model.parameters():
-                if weight.ndim == 2:
-                    weight.copy_(rounded(weight, bits, group))
+            matrices = [weight for weight in self.model.parameters() if weight.ndim == 2]
+            parts = self.as_stored(torch.cat([weight.view(-1, group) for weight in matrices]), bits)
+            sizes = [weight.numel() // group for weight in matrices]
+            pairs = zip(parts.split(sizes), matrices, strict=True)
+            torch._foreach_copy_(matrices, [part.view_as(weight) for part, weight in pairs])
         return kept
 
     def try_average(self) -> None:
