@@ -1,10 +1,6 @@
-import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from penname.core.errors import InputError, Interrupted
@@ -80,28 +76,6 @@ def test_books_become_a_base_that_loads(shelf: Path) -> None:
     loaded = load_base(shelf / "out" / "base")
     assert loaded.config == result.model.config
     assert isinstance(general_texts(shelf / "out" / "base"), list)
-
-
-def test_two_processes_learn_what_one_does(shelf: Path) -> None:
-    one = run(shelf)
-    code = (
-        "import json, sys\nfrom pathlib import Path\nfrom penname.model import parallel\n"
-        "from penname.model.pretrain import PretrainOptions, pretrain\n"
-        "here = Path(sys.argv[1])\n"
-        "options = PretrainOptions(out=here / 'two', recipe=str(here / 'tiny.toml'), device='cpu')\n"
-        "r = pretrain([here / 'books'], options)\n"
-        "if parallel.is_first(): (here / 'losses.json').write_text(json.dumps(r.fitted.losses))\n"
-    )
-    (shelf / "run.py").write_text(code, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run([*command, str(shelf / "run.py"), str(shelf)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    losses = json.loads((shelf / "losses.json").read_text())
-    plain = [(step, loss) for step, loss in one.fitted.losses]
-    assert [step for step, _ in losses] == [step for step, _ in plain]
-    unmasked = [n for n, _ in enumerate(plain) if (n + 1) % 4]
-    got, want = (np.array([pair[1] for pair in pairs])[unmasked] for pairs in (losses, plain))
-    np.testing.assert_allclose(got, want, rtol=0.03)
 
 
 def test_shards_are_encoded_once_and_hold_the_text(shelf: Path) -> None:

@@ -43,3 +43,10 @@ def test_files_go_to_the_first_shelf_that_fits() -> None:
     recipe = load_recipe("base")
     assert recipe.shelf_of("modern") == 0
     assert recipe.shelf_of("gutenberg-1") == 1
+
+
+def test_the_group_divides_every_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text("[shape]\nhidden_size = 96\nintermediate_size = 192\n[package]\ngroup = 64\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"package\.group must divide.*64 does not divide 96"):
+        load_recipe(str(path))

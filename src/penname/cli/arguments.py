@@ -104,6 +104,20 @@ Duplicates = Annotated[float, Option(help="Drop what shares this part of another
 ShardMegabytes = Annotated[int, Option("--shard-mb", help="Size of a shard, in MB.")]
 Compression = Annotated[str, Option(metavar="bz2|xz|gz|none", help="How shards are packed.")]
 Order = Annotated[int, Option("--seed", help="Order of the documents.")]
+BookEngine = Annotated[
+    str,
+    Option(
+        "--engine",
+        metavar="own|datatrove|slurm|ray",
+        help="What runs the steps; the others are datatrove on this machine, Slurm or Ray, for whole collections.",
+    ),
+]
+Tasks = Annotated[int, Option(help="Parts of the work, and shards, with another engine than our own.")]
+Workers = Annotated[int, Option(help="How many parts are worked on at once.")]
+EngineSettings = Annotated[
+    list[str] | None,
+    Option("--engine-setting", metavar="NAME=VALUE", help="A setting of the engine's, such as time=04:00:00."),
+]
 BaseFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where everything goes.")]
 RecipeName = Annotated[str, Option("--recipe", help="A recipe of penname's, or a TOML file.")]
 TokenizerFile = Annotated[
@@ -112,6 +126,12 @@ TokenizerFile = Annotated[
 ]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
+Checkpoints = Annotated[Path | None, Option(metavar="DIR", help="Where checkpoints go. [default: OUT/checkpoints]")]
+SaveMinutes = Annotated[float, Option(help="Minutes between checkpoints.")]
+PartMegabytes = Annotated[int, Option("--part-mb", help="Size of the largest file of a checkpoint, in MiB.")]
+MicroRows = Annotated[
+    int | None, Option(help="Windows that go through the network at once. [default: 64, or 4 on a CPU]")
+]
 
 # -- judging -----------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,16 @@
 """Commands that take neither: books, base models, and what this machine can do."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from penname.cli import arguments as given
 from penname.cli.app import app, showing
 from penname.core.errors import InputError
+
+if TYPE_CHECKING:
+    from penname.text.books.options import BooksOptions
 
 
 @app.command()
@@ -26,6 +30,10 @@ def books(
     shard_mb: given.ShardMegabytes = 100,
     compression: given.Compression = "bz2",
     seed: given.Order = 0,
+    engine: given.BookEngine = "own",
+    tasks: given.Tasks = 1,
+    workers: given.Workers = 1,
+    engine_setting: given.EngineSettings = None,
 ) -> None:
     """Turn books into clean text for `penname pretrain`."""
     from penname.text.books.mirror import Mirror
@@ -47,9 +55,31 @@ def books(
         compression=compression,
         seed=seed,
     )
+    if engine != "own":
+        _books_on(engine, folder, out, chosen, tasks, workers, engine_setting or [])
+        return
     with showing():
         report = build_shelf(folder or Mirror(mirror or ""), out, chosen)
     print(f"{out}: {report.documents:,} documents, {report.words:,} words in {len(report.shards)} shards.")
+
+
+def _books_on(
+    engine: str, folder: Path | None, out: Path, chosen: "BooksOptions", tasks: int, workers: int, words: list[str]
+) -> None:
+    from penname.text.books.pipeline import Engine, run_pipeline, shards_of
+
+    if folder is None:
+        raise InputError(f"--engine {engine} reads a folder: fetch the books first (penname books --mirror URL).")
+    if wrong := [word for word in words if "=" not in word]:
+        raise InputError(f"--engine-setting is NAME=VALUE, not {wrong[0]}.")
+    settings = dict(word.split("=", 1) for word in words)
+    kind = "local" if engine == "datatrove" else engine
+    with showing():
+        run_pipeline(folder, out, chosen, Engine(kind, tasks, workers, settings))
+    if kind == "slurm":
+        print(f"{out}: {tasks} tasks were handed to Slurm; the shelf is done when its last job is.")
+    else:
+        print(f"{out}: {len(shards_of(out, chosen))} shards.")
 
 
 @app.command()
@@ -62,14 +92,30 @@ def pretrain(
     passes: given.Passes = None,
     device: given.Device = "auto",
     seed: given.Seed = None,
+    checkpoints: given.Checkpoints = None,
+    save_minutes: given.SaveMinutes = 5.0,
+    part_mb: given.PartMegabytes = 512,
+    micro_rows: given.MicroRows = None,
 ) -> None:
-    """Train a base model on books, on one GPU or many."""
+    """Train a base model on books, on one GPU or many (docs/several-gpus.md)."""
     from penname.model.package import package_base
     from penname.model.parallel import is_first
     from penname.model.pretrain import PretrainOptions, save_result
     from penname.model.pretrain import pretrain as train_base
 
-    chosen = PretrainOptions(out, recipe, device, tokenizer, minutes, passes, seed=seed)
+    chosen = PretrainOptions(
+        out,
+        recipe,
+        device,
+        tokenizer,
+        minutes,
+        passes,
+        checkpoints=checkpoints,
+        save_minutes=save_minutes,
+        part_megabytes=part_mb,
+        seed=seed,
+        micro_rows=micro_rows,
+    )
     with showing():
         result = train_base(books, chosen)
         if is_first():

@@ -3,13 +3,18 @@
     save_checkpoint(folder, model, optimizers, state, part_size=512 * 2**20)
     state = load_checkpoint(newest_checkpoint(folder), model, optimizers)
 
-A checkpoint is a folder `step-00001200`, written under a temporary name and renamed, so that it is whole or absent.
+A checkpoint is a folder `step-00001200`, written under a temporary name and renamed, so that it is whole or absent; a
+copy of which a part is missing (a folder that is synced elsewhere, cut off) counts as absent. No part is larger than
+`part_size`: a tensor that is goes into several.
 """
 
 import errno
+import hashlib
 import json
+import math
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +44,17 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{state['step']:08d}"
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder / f".{final.name}.tmp"
+    for left in folder.glob(".step-*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
     try:
         temporary.mkdir()
         tensors = {f"model/{name}": weight for name, weight in _named(model).items()}
         plain = _collect_optimizers(model, optimizers, tensors)
         tensors.update({f"extra/{name}": value for name, value in (extra or {}).items()})
         parts = _write_parts(temporary, tensors, part_size)
-        text = json.dumps({"state": state, "optimizers": plain, "parts": parts})
+        shapes = {name: list(value.shape) for name, value in tensors.items()}
+        text = json.dumps({"state": state, "optimizers": plain, "parts": parts, "shapes": shapes})
         (temporary / "state.json").write_text(text, encoding="utf-8")
         for name in (*parts, "state.json"):
             with (temporary / name).open("rb+") as file:
@@ -71,7 +78,15 @@ def save_checkpoint(
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The whole checkpoints in `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / "state.json").is_file())
+    return sorted(path for path in folder.glob("step-*") if _is_whole(path))
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        parts = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["parts"]
+        return all((checkpoint / name).stat().st_size == part["bytes"] for name, part in parts.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -89,18 +104,17 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 def load_checkpoint(
     checkpoint: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Put weights and optimizer states back; return the saved `state` and the extra tensors."""
+    """Put weights and optimizer states back; return the saved `state` and the extra tensors.
+
+    Raises `PennameError` when a part is not what was written.
+    """
     saved = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-    tensors: dict[str, Tensor] = {}
-    for part in saved["parts"]:
-        tensors.update(load_file(checkpoint / part))
+    tensors = _read_parts(checkpoint, saved["parts"], saved["shapes"])
     with torch.no_grad():
         for name, weight in _named(model).items():
             weight.copy_(tensors[f"model/{name}"])
     _restore_optimizers(model, optimizers, tensors, saved["optimizers"])
-    extra = {
-        name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")
-    }
+    extra = {name.removeprefix("extra/"): value for name, value in tensors.items() if name.startswith("extra/")}
     return saved["state"], extra
 
 
@@ -148,20 +162,63 @@ def _restore_optimizers(
             optimizer.state[weight][key] = value
 
 
-def _write_parts(folder: Path, tensors: dict[str, Tensor], part_size: int) -> list[str]:
-    groups: list[dict[str, Tensor]] = [{}]
-    size = 0
+def _write_parts(folder: Path, tensors: dict[str, Tensor], part_size: int) -> dict[str, dict[str, Any]]:
+    """Write `tensors` as files of at most `part_size` bytes of weights; return each file's size and digest."""
+    parts: dict[str, dict[str, Any]] = {}
+    group: dict[str, Tensor] = {}
+
+    def write() -> None:
+        path = folder / f"part-{len(parts):04d}.safetensors"
+        save_file(group, path)
+        parts[path.name] = {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        group.clear()
+
+    room = part_size
+    for name, piece in _pieces(tensors, part_size):
+        size = piece.numel() * piece.element_size()
+        if group and size > room:
+            write()
+            room = part_size
+        group[name] = piece
+        room -= size
+    if group:
+        write()
+    return parts
+
+
+def _pieces(tensors: Mapping[str, Tensor], part_size: int) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor as flat pieces `name@0`, `name@1` ... of at most `part_size` bytes."""
     for name, value in tensors.items():
-        weight = value.numel() * value.element_size()
-        if groups[-1] and size + weight > part_size:
-            groups.append({})
-            size = 0
-        groups[-1][name] = value.contiguous().cpu()
-        size += weight
-    names = [f"part-{index:04d}.safetensors" for index in range(len(groups))]
-    for name, group in zip(names, groups, strict=True):
-        save_file(group, folder / name)
-    return names
+        flat = value.detach().reshape(-1)
+        most = max(1, part_size // flat.element_size())
+        for number, piece in enumerate(torch.split(flat, most)):
+            # A copy: safetensors refuses tensors that share memory.
+            yield f"{name}@{number}", piece.to("cpu", copy=True)
+
+
+def _read_parts(checkpoint: Path, parts: dict[str, dict[str, Any]], shapes: dict[str, list[int]]) -> dict[str, Tensor]:
+    pieces: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        if _digest(checkpoint / name) != part["sha256"]:
+            raise PennameError(
+                f"{checkpoint / name} is damaged: delete the folder {checkpoint}; the same command then goes on from "
+                "the checkpoint before it."
+            )
+        pieces.update(load_file(checkpoint / name))
+    tensors: dict[str, Tensor] = {}
+    for name, shape in shapes.items():
+        first = pieces.pop(f"{name}@0")
+        flat, missing = [first], math.prod(shape) - first.numel()
+        while missing:
+            flat.append(pieces.pop(f"{name}@{len(flat)}"))
+            missing -= flat[-1].numel()
+        tensors[name] = (torch.cat(flat) if len(flat) > 1 else first).reshape(shape)
+    return tensors
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_disk_full(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 from penname.core import events
+from penname.model import parallel
 
 
 class Clock:
@@ -40,20 +41,31 @@ class Clock:
 
 @contextlib.contextmanager
 def stop_on_interrupt() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event; a second one ends the program at once."""
+    """Ctrl-C and SIGTERM (a rented machine that goes away) set the event; a second Ctrl-C ends the program at once.
+
+    Under `torchrun` every process gets each signal twice, from the terminal and from `torchrun`, which itself ends what
+    is left after 30 seconds: there a second one changes nothing.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(_signal: int, _frame: object) -> None:
+    def ask(number: int, _frame: object) -> None:
+        if stop.is_set():
+            return
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        events.note("Finishing this step, then saving. Press Ctrl-C again to quit at once.")
+        again = ""
+        if number == signal.SIGINT and not parallel.launched():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            again = " Press Ctrl-C again to quit at once."
+        events.note(f"Finishing this step, then saving.{again}")
 
-    signal.signal(signal.SIGINT, ask)
+    for number in before:
+        signal.signal(number, ask)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

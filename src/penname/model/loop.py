@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,7 @@ class _State:
     losses: list[tuple[int, float]] = field(default_factory=list)
     curve: list[tuple[int, float]] = field(default_factory=list)
     fingerprint: str = ""
+    precision: str = ""
 
 
 class Trainer:
@@ -109,7 +110,7 @@ class Trainer:
     def __init__(self, model: GPT, run: Run) -> None:
         run.settings.check()
         self.model, self.run, self.settings, self.device = model, run, run.settings, run.device
-        self.state = _State(total=run.settings.steps, fingerprint=run.fingerprint)
+        self.state = _State(total=run.settings.steps, fingerprint=run.fingerprint, precision=run.device.precision)
         model.to(run.device.torch)
         model.dropout = run.settings.dropout
         if run.settings.freeze_tables:
@@ -129,8 +130,8 @@ class Trainer:
         self.every = 1 if run.device.kind == "cpu" else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
-        self.average = _copy(model) if run.settings.ema else None
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
+        self.average = _copy(model) if run.settings.ema else None
         self.best: dict[str, Tensor] | None = None
         self.recent: list[tuple[int, Tensor]] = []
         self.resumed = 0
@@ -145,10 +146,10 @@ class Trainer:
         with stop_on_interrupt() as stop, _Feeder(self) as feeder:
             while self.state.step < self.state.total:
                 self.evaluate_and_sample(last=False)
-                if parallel.is_first() and time.monotonic() - saved >= self.run.save_seconds:
+                if self.agreed(time.monotonic() - saved >= self.run.save_seconds):
                     self.save(clock)
                     saved = time.monotonic()
-                if stop.is_set() or self.state.step == self.run.stop_after:
+                if self.agreed(stop.is_set()) or self.state.step == self.run.stop_after:
                     self.save(clock)
                     raise Interrupted(
                         f"Stopped after step {self.state.step} of {self.state.total}, saved. "
@@ -164,6 +165,12 @@ class Trainer:
         self.save(clock)
         return self.finish(clock)
 
+    def agreed(self, wish: bool) -> bool:
+        """Whether any process wishes it; several processes ask each other only where the losses are read anyway."""
+        if parallel.world() == 1:
+            return wish
+        return self.state.step % self.every == 0 and parallel.largest(wish) > 0
+
     def step(self, feeder: "_Feeder") -> Tensor:
         """One optimizer step; returns the summed loss of this process divided by the scored tokens."""
         step = self.state.step
@@ -178,6 +185,11 @@ class Trainer:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.micro_rows == 1:
                     raise
+                if parallel.world() > 1:
+                    raise PennameError(
+                        f"Process {parallel.rank()} ran out of memory with {self.micro_rows} windows at once: run the "
+                        f"same command with --micro-rows {max(1, self.micro_rows // 2)}; losses stay the same."
+                    ) from error
                 self.halve()
         if kept is not None:
             _restore(self.model, kept)
@@ -209,9 +221,10 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device.torch)
         divisor = scored_tokens(self.settings, masked)
+        first, _ = parallel.share_of(self.settings.rows)
+        generator = torch.Generator().manual_seed(hash((self.settings.seed, step, 0)) & 0x7FFFFFFF)
+        ids, targets, hide = prepare_rows(windows, self.settings, masked, generator, first)
         seed = hash((self.settings.seed, step, parallel.rank())) & 0x7FFFFFFF
-        generator = torch.Generator().manual_seed(seed)
-        ids, targets, hide = prepare_rows(windows, self.settings, masked, generator)
         for start in range(0, windows.size(0), self.micro_rows):
             rows = slice(start, start + self.micro_rows)
             torch.manual_seed(seed + start)
@@ -235,7 +248,7 @@ class Trainer:
         step, total = self.state.step, self.state.total
         due = last or (step and step % max(1, total // self.run.evaluations) == 0 and step != total)
         if due and self.run.validate is not None and not (self.state.curve and self.state.curve[-1][0] == step):
-            figure = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+            figure = parallel.from_first(lambda: self.evaluated(self.run.validate))
             self.state.curve.append((step, figure))
             events.emit("evaluation", step=step, bits_per_byte=figure)
             if figure < self.state.best:
@@ -291,7 +304,7 @@ class Trainer:
         """Drop steps when the time would run out; the schedule stretches over what is left."""
         if self.run.seconds is None or self.state.step % self.every:
             return
-        possible = int(parallel.from_first(lambda: self.possible_steps(clock), self.device))
+        possible = int(parallel.from_first(lambda: self.possible_steps(clock)))
         if possible < self.state.total * 0.97:
             events.note(
                 f"The machine is slower than planned: {possible} steps instead of {self.state.total}, to end on time."
@@ -343,10 +356,10 @@ class Trainer:
         """Keep the running average instead of the last weights where it scores better."""
         if self.average is None or self.run.validate is None:
             return
-        plain = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+        plain = parallel.from_first(lambda: self.evaluated(self.run.validate))
         kept = _copy(self.model)
         _restore(self.model, self.average)
-        averaged = parallel.from_first(lambda: self.evaluated(self.run.validate), self.device)
+        averaged = parallel.from_first(lambda: self.evaluated(self.run.validate))
         events.note(f"Averaged weights: {averaged:.4f} bits per byte, the last ones: {plain:.4f}.")
         if averaged >= plain:
             _restore(self.model, kept)
@@ -354,11 +367,12 @@ class Trainer:
     # -- files --------------------------------------------------------------------------------------------------------
 
     def save(self, clock: "Clock") -> None:
-        """Write a checkpoint, on the first process."""
-        if self.run.folder is None or not parallel.is_first():
+        """Write a checkpoint, on the first process; all of them call this."""
+        if self.run.folder is None:
             return
-        if parallel.world() == 1:
-            self.flush(clock)
+        self.flush(clock)
+        if not parallel.is_first():
+            return
         self.state.seconds = clock.seconds()
         extra = {f"best/{name}": value for name, value in (self.best or {}).items()}
         extra |= {f"average/{name}": value for name, value in (self.average or {}).items()}
@@ -374,10 +388,14 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the newest checkpoint of the same run, if there is one."""
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
-        if checkpoint is None:
-            return
-        self.load(checkpoint)
-        events.note(f"Going on from step {self.state.step} of {self.state.total}.")
+        if checkpoint is not None:
+            self.load(checkpoint)
+            events.note(f"Going on from step {self.state.step} of {self.state.total}.")
+        if parallel.largest(self.state.step) != parallel.smallest(self.state.step):
+            raise PennameError(
+                f"The processes do not see the same checkpoints (process {parallel.rank()} would go on from step "
+                f"{self.state.step}): {self.run.folder} has to be a folder that all machines share."
+            )
 
     def load(self, checkpoint: Path) -> None:
         """Put back everything that `checkpoint` holds."""
@@ -389,6 +407,9 @@ class Trainer:
         values["losses"] = [tuple(pair) for pair in values["losses"]]
         values["curve"] = [tuple(pair) for pair in values["curve"]]
         self.state = _State(**values)
+        # The faster precision of a CPU is measured anew each time; a run keeps the one that it began with.
+        if self.state.precision == "fp32" or self.device.kind == "cpu":
+            self.device = replace(self.device, precision=self.state.precision)
         best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
         self.best = best or None
         average = {n.removeprefix("average/"): v for n, v in extra.items() if n.startswith("average/")}

@@ -43,24 +43,30 @@ class Objective(nn.Module):
 
 
 def prepare_rows(
-    windows: Tensor, settings: TrainSettings, masked: bool, generator: torch.Generator
+    windows: Tensor, settings: TrainSettings, masked: bool, generator: torch.Generator, first: int = 0
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Split (rows, context + 1) windows into inputs, targets and places to hide.
 
+    `first` is the number of the first row within its step: a row hides the same places on any number of processes.
     In a masked step only hidden tokens are scored, and the last token, which no input shows. In a causal step the
     goldfish rule (Hans et al. 2024) leaves out targets by a hash of the tokens before them.
     """
     ids, targets = windows[:, :-1], windows[:, 1:]
     if masked:
-        hide = torch.rand(ids.shape, generator=generator, device=ids.device) < settings.mask_rate
+        hide = _drawn(ids, generator, first) < settings.mask_rate
         scored = torch.cat([hide[:, 1:], torch.ones_like(hide[:, :1])], dim=1)
         return ids, targets.masked_fill(~scored, IGNORE), hide
     hide_some = None
     if settings.input_mask > 0:
-        hide_some = torch.rand(ids.shape, generator=generator, device=ids.device) < settings.input_mask
+        hide_some = _drawn(ids, generator, first) < settings.input_mask
     if settings.goldfish > 0:
         targets = targets.masked_fill(goldfish_places(ids, settings.goldfish), IGNORE)
     return ids, targets, hide_some
+
+
+def _drawn(ids: Tensor, generator: torch.Generator, first: int) -> Tensor:
+    rows, context = ids.shape
+    return torch.rand((first + rows, context), generator=generator, device=ids.device)[first:]
 
 
 def goldfish_places(ids: Tensor, every: int, span: int = 13) -> Tensor:

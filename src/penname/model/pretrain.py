@@ -50,12 +50,33 @@ class PretrainOptions:
     """A tokenizer.json to use instead of training one."""
     minutes: float | None = None
     passes: float | None = None
+    checkpoints: Path | None = None
+    """Where checkpoints go, such as a folder that is copied elsewhere all the time; None: `out/checkpoints`."""
     save_minutes: float = 5.0
+    """Minutes between checkpoints."""
     part_megabytes: int = 512
+    """Size of the largest file of a checkpoint, in MiB."""
     seed: int | None = None
     compiled: bool | None = None
     """Whether to compile; None: where it pays."""
     micro_rows: int | None = None
+    """Windows that go through the network at once; None: what usually fits."""
+
+    def check(self) -> None:
+        """Raise one `InputError` that lists all that is wrong."""
+        wrong = []
+        if self.save_minutes < 0:
+            wrong.append("--save-minutes cannot be negative")
+        if self.part_megabytes < 1:
+            wrong.append("--part-mb must be at least 1")
+        if self.micro_rows is not None and self.micro_rows < 1:
+            wrong.append("--micro-rows must be at least 1")
+        if self.minutes is not None and self.minutes <= 0:
+            wrong.append("--minutes must be more than 0")
+        if self.passes is not None and self.passes <= 0:
+            wrong.append("--passes must be more than 0")
+        if wrong:
+            raise InputError("; ".join(wrong) + ".")
 
 
 @dataclass(frozen=True)
@@ -71,13 +92,18 @@ class Pretrained:
 
 def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
     """Train a base model; resumes where it was cut off. Raises `InputError` for unusable books or recipes."""
+    options.check()
     recipe = load_recipe(options.recipe)
-    device = pick_device(_own_device(options.device))
-    with parallel.joined(device):
+    with parallel.joined(pick_device(parallel.own_device(options.device))) as device:
         if parallel.is_first():
             tokenizer = _tokenizer(books, recipe, options)
             write_shards(find_texts(books), tokenizer, options.out / "shards")
         parallel.wait()
+        if not (options.out / "tokenizer.json").is_file():
+            raise InputError(
+                f"Process {parallel.rank()} does not see {options.out / 'tokenizer.json'}, which the first process has "
+                "written: --out has to be a folder that all machines share."
+            )
         tokenizer = load_tokenizer(options.out)
         shards = open_shards(options.out / "shards")
         run, model = build_run(shards, tokenizer, recipe, device, options)
@@ -117,6 +143,11 @@ def build_run(
     passes = options.passes or recipe.passes
     recipe = Recipe(**{**vars(recipe), "passes": passes, "train": {**recipe.train, **changes}})
     settings = recipe.settings(tokens)
+    if parallel.world() > settings.rows:
+        raise InputError(
+            f"{parallel.world()} processes cannot share the {settings.rows} windows of a step: start fewer, or "
+            "set more `rows` in the recipe."
+        )
     model = GPT(recipe.config(tokenizer.get_vocab_size())).initialise(settings.seed)
     _say_passes(streams, settings.steps * settings.rows * settings.context)
     sizes = sum(len(tokenizer.decode(ids.tolist(), skip_special_tokens=False).encode()) for ids in held)
@@ -125,7 +156,7 @@ def build_run(
         settings,
         Mixture(streams, settings.rows),
         device,
-        folder=options.out / "checkpoints",
+        folder=options.checkpoints or options.out / "checkpoints",
         validate=(lambda network: _validate(network, held, sizes, device)) if sizes else None,
         micro_rows=options.micro_rows or (64 if device.kind != "cpu" else 4),
         save_seconds=options.save_minutes * 60,
@@ -138,13 +169,6 @@ def build_run(
         part_size=options.part_megabytes * 2**20,
     )
     return run, model
-
-
-def _own_device(wanted: str) -> str:
-    if not parallel.launched() or wanted == "cpu":
-        return wanted
-    kind = "cuda" if wanted == "auto" else wanted.partition(":")[0]
-    return f"{kind}:{parallel.local_rank()}"
 
 
 def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) -> "Tokenizer":

@@ -76,9 +76,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         text = files("penname.recipes").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
         known = ", ".join(shipped_recipes())
-        raise InputError(
-            f"There is no recipe called {name_or_path!r}: use {known}, or the path of a .toml file."
-        )
+        raise InputError(f"There is no recipe called {name_or_path!r}: use {known}, or the path of a .toml file.")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -114,6 +112,13 @@ def _build(values: dict[str, Any], source: str) -> Recipe:
         **package,
     )
     recipe.settings(1).check()
+    config = recipe.config(1)
+    widths = {config.hidden_size, config.intermediate_size, config.num_attention_heads * config.head_dim}
+    if odd := sorted(width for width in widths if width % recipe.group):
+        raise InputError(
+            f"The recipe {source} cannot be used: package.group must divide the widths of all matrices, and "
+            f"{recipe.group} does not divide {odd[0]}."
+        )
     return recipe
 
 
