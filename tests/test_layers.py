@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "penname"
 LAYERS = ("core", "blog", "text", "model", "judge", "use", "web", "cli")
 MODULES = sorted(PACKAGE.rglob("*.py"))
+DEVICES = ("core/device.py", "core/probe.py")
+"""The modules that may tell one kind of device from another."""
 HEAVY = {
     "torch",
     "numpy",
@@ -74,9 +76,20 @@ def test_nothing_is_unpickled_and_devices_are_asked_in_one_place(module: Path) -
         if isinstance(node, ast.Attribute):
             written = ast.unparse(node)
             assert written not in ("torch.load", "pickle.load", "pickle.loads"), name_of(module)
-            if name_of(module) not in ("core/device.py", "model/parallel.py"):
-                assert not written.startswith("torch.cuda"), f"{name_of(module)}:{node.lineno}"
+            if name_of(module) not in DEVICES:
+                kinds = ("torch.cuda", "torch.mps", "torch.xpu")
+                assert not written.startswith(kinds), f"{name_of(module)}:{node.lineno}"
     assert "pickle" not in set(imported(parsed(module)))
+
+
+def test_no_other_module_asks_which_accelerator_it_is_on(module: Path) -> None:
+    """No `if cuda`: a module may ask what a device can do, not what it is called."""
+    if name_of(module) in DEVICES:
+        return
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Compare | ast.Match | ast.Call | ast.Subscript):
+            words = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+            assert not words & {"cuda", "hip", "rocm", "mps", "xpu", "vulkan"}, f"{name_of(module)}:{node.lineno}"
 
 
 def test_modules_only_define(module: Path) -> None:

@@ -10,13 +10,13 @@ Every capability is tried, not assumed. No other module asks what kind of device
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from penname.core import events
 from penname.core.errors import InputError
+from penname.core.memory import free_memory, resident_peak, total_memory
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,10 @@ class Device:
     """Bytes of memory in all; 0 when the device does not say."""
     threads: int = field(default=0)
     """CPU threads used for matrix products; 0 on other devices."""
+    precisions: tuple[str, ...] = ("fp32",)
+    """What it multiplies correctly: some of bf16, fp16, fp32."""
+    attention: str = "math"
+    """The attention kernel that PyTorch has for it: flash, efficient, cudnn, or math (none: plain products)."""
 
     @property
     def torch(self) -> "torch.device":
@@ -58,6 +62,31 @@ class Device:
             return contextlib.nullcontext()
         dtype = torch.bfloat16 if precision == "bf16" else torch.float16
         return torch.autocast(self.kind, dtype=dtype)
+
+    @property
+    def slow(self) -> bool:
+        """Whether work is counted in minutes here: fewer evaluations and samples, smaller batches."""
+        return self.kind == "cpu"
+
+    @property
+    def pins(self) -> bool:
+        """Whether batches reach it faster from pinned memory."""
+        return self.kind == "cuda"
+
+    @property
+    def exchange(self) -> str:
+        """The backend of `torch.distributed` through which several of its kind talk."""
+        return {"cuda": "nccl", "xpu": "xccl"}.get(self.kind, "gloo")
+
+    def can_compile(self) -> bool:
+        """Whether `torch.compile` works: tried on a small function and its gradient; seconds at the first call."""
+        from penname.core.probe import compile_works
+
+        return self.compiles and compile_works(self.kind)
+
+    def room(self) -> int:
+        """Bytes that this process may still take: what is free, or what a limit of the process leaves; 0 if unknown."""
+        return free_memory() if self.kind == "cpu" else _free_on(self)
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""
@@ -78,7 +107,7 @@ class Device:
         import torch
 
         if self.kind == "cpu":
-            return _resident_peak()
+            return resident_peak()
         peak = getattr(getattr(torch, self.kind), "max_memory_allocated", None)
         return int(peak()) if peak else 0
 
@@ -115,6 +144,14 @@ def pick_device(wanted: str = "auto") -> Device:
     return _cpu("no GPU is to be used here: " + "; ".join(why_not))
 
 
+def numbered(wanted: str, number: int) -> str:
+    """The name of the device that process `number` of a machine takes when several train together."""
+    kind = wanted.partition(":")[0]
+    if kind == "auto":
+        kind = next((each for each in ("cuda", "xpu") if _absent(each) is None), "cpu")
+    return "cpu" if kind == "cpu" else f"{kind}:{number}"
+
+
 def _absent(kind: str) -> str | None:
     """Why there is no such device here, or None."""
     import torch
@@ -134,14 +171,15 @@ def _absent(kind: str) -> str | None:
 def _accelerator(kind: str, index: int, reason: str) -> Device:
     import torch
 
+    from penname.core.probe import attention_of, chosen_precision, one_fused_step, precisions_of, self_test, works
+
     device = torch.device(kind, index)
-    _self_test(device)
+    self_test(device)
     module = getattr(torch, kind)
     name = module.get_device_name(index) if hasattr(module, "get_device_name") else "Apple GPU"
-    memory = (
-        module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
-    )
-    precision, why = _precision(device)
+    memory = module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
+    precisions = precisions_of(device)
+    precision, why = chosen_precision(precisions)
     return Device(
         kind=kind,
         index=index,
@@ -149,19 +187,23 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
         reason=reason,
         precision=precision,
         precision_reason=why,
-        fused=_works(lambda: _one_step(device, fused=True)),
+        fused=works(lambda: one_fused_step(device)),
         compiles=kind in ("cuda", "xpu") and _has_triton(),
         memory=int(memory),
+        precisions=precisions,
+        attention=attention_of(device, precision),
     )
 
 
 def _cpu(reason: str) -> Device:
     import torch
 
+    from penname.core.probe import attention_of, fastest_on_cpu, one_fused_step, precisions_of, works
+
     device = torch.device("cpu")
-    torch.set_float32_matmul_precision("medium")
-    precision, threads, why = _fastest_on_cpu()
+    precision, threads, medium, why = fastest_on_cpu()
     torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("medium" if medium else "highest")
     return Device(
         kind="cpu",
         index=None,
@@ -169,67 +211,13 @@ def _cpu(reason: str) -> Device:
         reason=reason,
         precision=precision,
         precision_reason=why,
-        fused=_works(lambda: _one_step(device, fused=True)),
+        fused=works(lambda: one_fused_step(device)),
         compiles=_has_compiler(),
-        memory=_total_memory(),
+        memory=total_memory(),
         threads=threads,
+        precisions=precisions_of(device),
+        attention=attention_of(device, precision),
     )
-
-
-def _self_test(device: "torch.device") -> None:
-    """A small matrix product and its gradient, compared with the CPU's; raises when they differ."""
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    left, right = (torch.randn(64, 64, generator=generator) for _ in range(2))
-    results = []
-    for place in (torch.device("cpu"), device):
-        weight = right.to(place, copy=True).requires_grad_()
-        product = torch.softmax(left.to(place) @ weight, dim=-1)
-        torch.autograd.backward(product.square().sum())
-        results.append((product.detach().cpu(), weight.grad.cpu() if weight.grad is not None else None))
-    (want, want_grad), (got, got_grad) = results
-    if want_grad is None or got_grad is None:
-        raise RuntimeError("no gradient came back")
-    if not (torch.allclose(want, got, atol=1e-2) and torch.allclose(want_grad, got_grad, atol=1e-2)):
-        raise RuntimeError("its matrix product differs from the CPU's")
-
-
-def _precision(device: "torch.device") -> tuple[str, str]:
-    import torch
-
-    for name, dtype in (("bf16", torch.bfloat16), ("fp16", torch.float16)):
-        if (
-            device.type == "cuda"
-            and name == "bf16"
-            and not torch.cuda.is_bf16_supported(including_emulation=False)
-        ):
-            continue
-
-        def product(dtype: torch.dtype = dtype) -> None:
-            value = torch.ones(32, 32, device=device, dtype=dtype)
-            if float((value @ value)[0, 0]) != 32.0:
-                raise RuntimeError("wrong product")
-
-        if name == "bf16" and _works(product):
-            return name, "the device multiplies bfloat16"
-    return "fp32", "no bfloat16 here, and float16 would need loss scaling"
-
-
-def _one_step(device: "torch.device", fused: bool) -> None:
-    import torch
-
-    weight = torch.nn.Parameter(torch.ones(4, 4, device=device))
-    weight.grad = torch.ones_like(weight)
-    torch.optim.AdamW([weight], fused=fused).step()
-
-
-def _works(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except Exception:
-        return False
-    return True
 
 
 def _has_triton() -> bool:
@@ -244,44 +232,6 @@ def _has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX") or "c++", "g++", "clang++", "cl"))
 
 
-@cache
-def _fastest_on_cpu() -> tuple[str, int, str]:
-    """Precision and threads with the fastest matrix products, measured, and what was measured.
-
-    Having the instructions does not say it (bfloat16 is slower than fp32 on some processors that multiply it), nor does
-    the number of cores (on a busy machine threads wait for each other).
-    """
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = max(1, min(cores, torch.get_num_threads()))
-    rates = {
-        (name, count): _product_rate(dtype, count)
-        for count in sorted({cores, max(1, cores // 2)}, reverse=True)
-        for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32))
-    }
-    # The first entry wins ties: all cores, and less memory.
-    best = max(rates, key=lambda key: rates[key] * (1.0 if key[1] == cores else 0.8))
-    measured = ", ".join(f"{rate:,.0f} in {name} on {count}" for (name, count), rate in rates.items())
-    return best[0], best[1], f"measured GFLOP/s: {measured} threads"
-
-
-def _product_rate(dtype: "torch.dtype", count: int) -> float:
-    """GFLOP/s of the second best of a few products with `count` threads."""
-    import time
-
-    import torch
-
-    left, right = torch.ones(512, 512, dtype=dtype), torch.ones(512, 1024, dtype=dtype)
-    times = []
-    with threads(count):
-        for _ in range(6):
-            started = time.perf_counter()
-            _ = left @ right
-            times.append(time.perf_counter() - started)
-    return 2 * 512 * 512 * 1024 / sorted(times)[1] / 1e9
-
-
 def _processor_name() -> str:
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
         for line in file:
@@ -290,20 +240,17 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine() or "CPU"
 
 
-def _total_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
+def _free_on(device: Device) -> int:
+    """Bytes free on an accelerator, with what PyTorch holds but does not use; 0 where it does not say."""
+    import torch
 
-
-def _resident_peak() -> int:
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if platform.system() == "Darwin" else peak * 1024)
+    module = getattr(torch, device.kind)
+    if not hasattr(module, "mem_get_info"):
+        return device.memory
+    free, total = module.mem_get_info(device.torch)
+    idle = module.memory_reserved(device.torch) - module.memory_allocated(device.torch)
+    share = getattr(module, "get_per_process_memory_fraction", lambda _: 1.0)(device.torch)
+    return int(min(free + idle, share * total - module.memory_allocated(device.torch)))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -313,7 +260,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    said = ("out of memory", "can't allocate memory", "could not create a memory object", "std::bad_alloc")
+    return isinstance(error, RuntimeError) and any(words in text for words in said)
 
 
 @contextlib.contextmanager

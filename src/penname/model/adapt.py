@@ -75,7 +75,7 @@ def adapt(
         streams.append(
             (Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share)
         )
-    few = device.kind == "cpu"
+    few = device.slow
     run = Run(
         settings,
         Mixture(streams, settings.rows),

@@ -127,7 +127,7 @@ class Trainer:
             fused=run.device.fused,
         )
         self.micro_rows = run.micro_rows
-        self.every = 1 if run.device.kind == "cpu" else 10
+        self.every = 1 if run.device.slow else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
@@ -471,7 +471,7 @@ class _Feeder:
         rows = self.trainer.settings.rows
         first, last = parallel.share_of(rows)
         windows = torch.from_numpy(self.trainer.run.mixture.batch(step, first, last - first).astype(np.int64))
-        if self.trainer.device.kind == "cuda":
+        if self.trainer.device.pins:
             windows = windows.pin_memory()
         self.ready = (step, windows)
 

@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from penname.core.device import Device
+from penname.core.device import Device, numbered
 from penname.core.errors import PennameError
 
 _LONG = timedelta(days=2)
@@ -58,12 +58,7 @@ def is_first() -> bool:
 
 def own_device(wanted: str) -> str:
     """The name of this process's own device: under `torchrun` each takes the GPU of its number on its machine."""
-    if not launched() or wanted == "cpu":
-        return wanted
-    if wanted == "auto" and not torch.cuda.is_available():
-        return "cpu"
-    kind = "cuda" if wanted == "auto" else wanted.partition(":")[0]
-    return f"{kind}:{local_rank()}"
+    return numbered(wanted, local_rank()) if launched() else wanted
 
 
 @contextlib.contextmanager
@@ -75,7 +70,7 @@ def joined(device: Device) -> Iterator[Device]:
     if not launched():
         yield device
         return
-    dist.init_process_group("nccl" if device.kind == "cuda" else "gloo")
+    dist.init_process_group(device.exchange)
     _words.append(dist.new_group(backend="gloo", timeout=_LONG))
     with _told_to_end():
         try:

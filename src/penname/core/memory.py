@@ -1,0 +1,80 @@
+"""Main memory: how much there is, how much this process may still take, how much it has taken.
+
+In: nothing. Out: bytes, 0 where nothing says.
+
+    room = free_memory()
+"""
+
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def total_memory() -> int:
+    """Bytes of main memory in the machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def free_memory() -> int:
+    """Bytes of main memory that this process may still take; the least of what the machine and all limits leave.
+
+    Looked at: the machine's available memory, the control group (version 1 and 2), and the limits on address space and
+    data (`ulimit -v`, `ulimit -d`). 0 where nothing says.
+    """
+    found = [value for value in (_available(), *_control_groups(), *_process_limits()) if value is not None]
+    return max(1, min(found)) if found else 0
+
+
+def _available() -> int | None:
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _control_groups() -> Iterator[int]:
+    """What the control groups of this process leave, the innermost of each hierarchy."""
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        folder = f"/sys/fs/cgroup{'/memory' if controllers else ''}{path}".rstrip("/")
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        limit, used = (_lines(f"{folder}/{name}") for name in names)
+        if limit and used and limit[0].isdigit() and int(limit[0]) < 2**60:
+            yield int(limit[0]) - int(used[0])
+
+
+def _process_limits() -> Iterator[int]:
+    """What `ulimit -v` and `ulimit -d` leave."""
+    try:
+        import resource
+    except ImportError:
+        return
+    status = (line.partition(":") for line in _lines("/proc/self/status"))
+    used = {key: int(value.split()[0]) * 1024 for key, _, value in status if key in ("VmSize", "VmData")}
+    for name, key in (("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")):
+        limit = resource.getrlimit(getattr(resource, name))[0] if hasattr(resource, name) else resource.RLIM_INFINITY
+        if limit != resource.RLIM_INFINITY and key in used:
+            yield limit - used[key]
+
+
+def resident_peak() -> int:
+    """Most bytes of this process that lay in main memory at once so far."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if platform.system() == "Darwin" else peak * 1024)
