@@ -18,7 +18,7 @@ from penname.core.device import Device
 from penname.judge.ngram import KneserNey, xz_bits_per_byte
 from penname.judge.parts import Parts, texts_key
 from penname.judge.subject import JudgeOptions, Subject
-from penname.text.tokenizer import encode_plain
+from penname.text.tokenizer import encode_all
 
 Found = TypeVar("Found")
 
@@ -45,8 +45,8 @@ def measure_baselines(subject: Subject, posts: Sequence[str], parts: Parts, opti
 
         # One of its own: encoding changes a flag of the tokenizer, and another thread may be encoding.
         tokenizer = Tokenizer.from_str(written)
-        model = KneserNey([encode_plain(tokenizer, text) for text in training], loaded.config.vocab_size, loaded.end)
-        return [model.bits(encode_plain(tokenizer, text)) for text in posts]
+        model = KneserNey(encode_all(tokenizer, training), loaded.config.vocab_size, loaded.end)
+        return [model.bits(ids) for ids in encode_all(tokenizer, posts)]
 
     with events.task("Fitting a 5-gram model and xz"):
         return Baselines(

@@ -12,7 +12,7 @@ words (`penname.judge.words.parts`), so that no usual way to count words finds a
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
@@ -233,11 +233,20 @@ class CopyReport:
 
 
 def copy_report(
-    generated: Sequence[str], heldout: Sequence[str], index: CopyIndex, n: int = 8, worst: int = 5
+    generated: Sequence[str],
+    heldout: Sequence[str],
+    index: CopyIndex,
+    n: int = 8,
+    worst: int = 5,
+    match: Callable[[str], list[int]] | None = None,
 ) -> CopyReport:
-    """Measure copying of `generated` passages against `index`, beside that of the `heldout` posts."""
-    lengths = [index.match_lengths(text) for text in generated]
-    own = [index.match_lengths(text) for text in heldout]
+    """Measure copying of `generated` passages against `index`, beside that of the `heldout` posts.
+
+    `match` stands in for `index.match_lengths`: one that remembers, where several reports share texts.
+    """
+    match = match or index.match_lengths
+    lengths = [match(text) for text in generated]
+    own = [match(text) for text in heldout]
     size = max(1, int(np.median([len(each) for each in lengths]))) if generated else 200
     heldout_runs = tuple(run for each in own for run in _window_runs(each, size))
     copied, total = _count(lengths, n)

@@ -22,7 +22,7 @@ from penname.judge.extraction import Extraction, extraction
 from penname.judge.parts import Parts, texts_key
 from penname.judge.private_data import Canary, Leak, alternatives, exposure, find_leaks
 from penname.judge.subject import JudgeOptions, Subject
-from penname.text.tokenizer import encode_plain
+from penname.text.tokenizer import encode_all, encode_plain
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
@@ -77,7 +77,7 @@ class CanaryCheck:
 def measure_extraction(subject: Subject, parts: Parts, device: Device, options: JudgeOptions) -> Recited:
     """Give the model the first 50 tokens of training posts and compare the 50 most probable ones that follow."""
     loaded = subject.adapted.loaded
-    documents = [encode_plain(loaded.tokenizer, post.document) for post in subject.training]
+    documents = encode_all(loaded.tokenizer, (post.document for post in subject.training))
     able = [number for number, ids in enumerate(documents) if len(ids) >= _PREFIX + _TOKENS]
     most = round(_MOST.get(device.kind, _MOST_ELSEWHERE) * options.share)
     tried = sorted(random.Random(options.seed).sample(able, min(most, len(able))))

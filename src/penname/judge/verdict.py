@@ -82,7 +82,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
     rate, tried = _get(figures, "extraction_rate"), _get(figures, "extraction_tried")
     if rate is not None and tried and not _recites(figures):
         yield (
-            f"Writing new text: {_times(rate * tried)} of {tried:,} training posts came out when their "
+            f"Writing new text: {_times(rate * tried)} of {tried:,.0f} training posts came out when their "
             "first 50 tokens "
             f"were given, and the longest run shared with a post is {figures['longest_copied_run']} words "
             f"({figures['longest_copied_run_unguarded']} without the guard)."

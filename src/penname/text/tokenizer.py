@@ -94,6 +94,13 @@ def encode_plain(tokenizer: "Tokenizer", text: str) -> list[int]:
     return ids
 
 
+def encode_all(tokenizer: "Tokenizer", texts: Iterable[str]) -> list[list[int]]:
+    """Like `encode_plain` of each text, many at once on all cores."""
+    listed = [list(_pieces(text)) for text in texts]
+    encoded = iter(_plain_batch(tokenizer, [piece for pieces in listed for piece in pieces]))
+    return [[number for _ in pieces for number in next(encoded)] for pieces in listed]
+
+
 def encode_documents(
     tokenizer: "Tokenizer", texts: Iterable[str], end: int | None = None, batch: int = 256
 ) -> npt.NDArray[np.uint32]:
