@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH = 460
+WIDTH = 460
+"""Of every drawing, in units of its own."""
 _DOUBLINGS = 3
 """Ratios are drawn up to this many doublings or halvings; farther ones stand at the edge."""
 
@@ -63,12 +64,12 @@ def bars(given: Sequence[Bar], unit: str) -> str:
     if not given:
         return ""
     most = max(bar.high for bar in given) or 1.0
-    height, top, right = 40, 4, _WIDTH - 62
+    height, top, right = 40, 4, WIDTH - 62
     out = []
     for row, bar in enumerate(given):
         y = top + row * height
         end = bar.value / most * right
-        out.append(_text(0, y + 11, bar.name))
+        out.append(text_at(0, y + 11, bar.name))
         out.append(f'<rect class="{bar.style}" x="0" y="{y + 17}" width="{end:.1f}" height="14" rx="2"/>')
         if bar.high > bar.low:
             low, high = bar.low / most * right, bar.high / most * right
@@ -77,9 +78,9 @@ def bars(given: Sequence[Bar], unit: str) -> str:
                 f'<path class="whisker" d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} '
                 f'{middle - 4}v8M{high:.1f} {middle - 4}v8"/>'
             )
-        out.append(_text(max(end, bar.high / most * right) + 6, y + 28, f"{bar.value:.2f}", "figure"))
+        out.append(text_at(max(end, bar.high / most * right) + 6, y + 28, f"{bar.value:.2f}", "figure"))
     label = ", ".join(f"{bar.name} {bar.value:.2f}" for bar in given)
-    return _svg(top + len(given) * height, out, f"Bars, {unit}: {label}")
+    return svg(top + len(given) * height, out, f"Bars, {unit}: {label}")
 
 
 def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
@@ -89,18 +90,18 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
         return ""
     height, left, bottom, top = 240, 44, 208, 26
     first, last = min(x for x, _ in points), max(x for x, _ in points)
-    x_ticks = [tick for tick in _ticks([first, last], 5) if first <= tick <= last]
-    y_ticks = _ticks([y for _, y in points], 5)
+    x_ticks = [tick for tick in round_ticks([first, last], 5) if first <= tick <= last]
+    y_ticks = round_ticks([y for _, y in points], 5)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - first) / ((last - first) or 1.0)
         up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return left + across * (_WIDTH - left - 10), bottom - up * (bottom - top)
+        return left + across * (WIDTH - left - 10), bottom - up * (bottom - top)
 
     out = [
         _axes(x_ticks, y_ticks, place, bottom, left),
-        _text(left, height - 2, x_name),
-        _text(0, 12, y_name),
+        text_at(left, height - 2, x_name),
+        text_at(0, 12, y_name),
     ]
     for line in given:
         placed = [place(x, y) for x, y in line.points]
@@ -108,7 +109,7 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
         out.append(f'<path class="line {line.style}" d="{path}"/>')
         if line.dots:
             out += [f'<circle class="{line.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in placed]
-    return _svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
+    return svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
 
 
 def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
@@ -121,11 +122,11 @@ def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
         return ""
     edges = _whole_edges(values) if whole else _edges(values)
     counts = [_counted(group.values, edges) for group in given]
-    ticks = _ticks([0.0, 100 * max(max(each) for each in counts)], 4)
+    ticks = round_ticks([0.0, 100 * max(max(each) for each in counts)], 4)
     height, bottom, top, left = 222, 180, 18, 36
-    step = (_WIDTH - left - 14) / (len(edges) - 1)
+    step = (WIDTH - left - 14) / (len(edges) - 1)
     bar = max(1.0, 0.86 * step / len(given))
-    out = [_grid(ticks, bottom, top, left), _text(left, height - 6, x_name), _text(0, 10, "%")]
+    out = [_grid(ticks, bottom, top, left), text_at(left, height - 6, x_name), text_at(0, 10, "%")]
     for number, (group, each) in enumerate(zip(given, counts, strict=True)):
         for place, share in enumerate(each):
             x, tall = left + (place + 0.07) * step + number * bar, 100 * share / ticks[-1] * (bottom - top)
@@ -134,7 +135,7 @@ def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
                 out.append(f'<rect class="{group.style}" {box}/>')
     out += _edge_names(edges, values[-1], whole, left, step, bottom + 15)
     names = [(f"{group.name} ({len(group.values):,})", group.style) for group in given]
-    return _svg(height, out, f"Histogram of {x_name}") + legend(names)
+    return svg(height, out, f"Histogram of {x_name}") + legend(names)
 
 
 def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
@@ -144,7 +145,7 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
         return ""
     times = [math.log2(each.generated) - math.log2(each.real) for each in usable]
     reach = min(_DOUBLINGS, max(1, math.ceil(max(map(abs, times)))))
-    left, right, height, top = 140, _WIDTH - 54, 22, 22
+    left, right, height, top = 140, WIDTH - 54, 22, 22
     middle, scale = (left + right) / 2, (right - left) / 2 / reach
     bottom = top + height * len(usable)
     out = []
@@ -152,7 +153,7 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
         x = middle + power * scale
         out.append(f'<path class="{"zero" if power == 0 else "grid"}" d="M{x:.1f} {top}V{bottom}"/>')
         name = names[0] if power == 0 else f"{2**power}×" if power > 0 else f"1/{2**-power}"
-        out.append(_text(x, 12, name, "middle"))
+        out.append(text_at(x, 12, name, "middle"))
     for row, (each, doublings) in enumerate(zip(usable, times, strict=True)):
         y = top + row * height + height / 2
         band = min(reach, math.log2(1 + each.apart)) * scale
@@ -162,9 +163,9 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
         )
         out.append(f'<path class="stem b" d="M{middle:.1f} {y:.1f}H{x:.1f}"/>')
         out.append(f'<circle class="b" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>')
-        out.append(_text(0, y + 4, each.name))
-        out.append(_text(right + 8, y + 4, f"×{min(999.0, 2 ** min(20.0, doublings)):.2f}", "figure"))
-    return _svg(bottom + 4, out, f"{names[1]} over {names[0]}: " + ", ".join(each.name for each in usable))
+        out.append(text_at(0, y + 4, each.name))
+        out.append(text_at(right + 8, y + 4, f"×{min(999.0, 2 ** min(20.0, doublings)):.2f}", "figure"))
+    return svg(bottom + 4, out, f"{names[1]} over {names[0]}: " + ", ".join(each.name for each in usable))
 
 
 def legend(names: Sequence[tuple[str, str]]) -> str:
@@ -173,14 +174,16 @@ def legend(names: Sequence[tuple[str, str]]) -> str:
     return f'<div class="legend">{items}</div>'
 
 
-def _svg(height: float, parts: Sequence[str], title: str) -> str:
+def svg(height: float, parts: Sequence[str], title: str) -> str:
+    """The element around the parts of a drawing; `title` is what a screen reader says."""
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:g}" role="img" aria-label="{escape(title, quote=True)}">'
+        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(title, quote=True)}">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
     )
 
 
-def _text(x: float, y: float, text: str, style: str = "") -> str:
+def text_at(x: float, y: float, text: str, style: str = "") -> str:
+    """A text that begins at (x, y), or has its `middle` or `end` there."""
     name = f' class="{style}"' if style else ""
     return f'<text{name} x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
 
@@ -196,11 +199,11 @@ def _axes(
     for value in y_ticks:
         _, y = place(0.0, value)
         out.append(
-            f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
+            f'<path class="grid" d="M{left} {y:.1f}H{WIDTH - 6}"/>{text_at(left - 6, y + 4, short(value), "end")}'
         )
     for value in x_ticks:
         x, _ = place(value, 0.0)
-        out.append(_text(x, bottom + 16, _short(value), "middle"))
+        out.append(text_at(x, bottom + 16, short(value), "middle"))
     return "".join(out)
 
 
@@ -209,12 +212,12 @@ def _grid(ticks: Sequence[float], bottom: float, top: float, left: float) -> str
     for value in ticks:
         y = bottom - value / ticks[-1] * (bottom - top)
         out.append(
-            f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 6}"/>{_text(left - 6, y + 4, _short(value), "end")}'
+            f'<path class="grid" d="M{left} {y:.1f}H{WIDTH - 6}"/>{text_at(left - 6, y + 4, short(value), "end")}'
         )
     return "".join(out)
 
 
-def _ticks(values: Sequence[float], count: int) -> list[float]:
+def round_ticks(values: Sequence[float], count: int) -> list[float]:
     """Round numbers that span the values: 1, 2 or 5 times a power of ten apart."""
     low, high = min(values), max(values)
     if high <= low:
@@ -228,7 +231,7 @@ def _ticks(values: Sequence[float], count: int) -> list[float]:
 
 def _edges(values: Sequence[float]) -> list[float]:
     """Round edges of about twenty bins that hold all values."""
-    return _ticks([values[0], values[-1]], 20)
+    return round_ticks([values[0], values[-1]], 20)
 
 
 def _whole_edges(values: Sequence[float]) -> list[float]:
@@ -259,11 +262,12 @@ def _edge_names(edges: Sequence[float], largest: float, whole: bool, left: float
     out = []
     for place in shown:
         ending = "+" if whole and place == count - 1 and largest >= edges[-1] else ""
-        out.append(_text(left + place * step + shift, y, _short(edges[place]) + ending, "middle"))
+        out.append(text_at(left + place * step + shift, y, short(edges[place]) + ending, "middle"))
     return out
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """A number as it stands beside an axis."""
     if abs(value) >= 1000:
         return f"{value / 1000:g}k"
     return f"{value:.4g}"

@@ -110,7 +110,7 @@ def train_site(site: Path, options: TrainOptions) -> Trained:
     options.check()
     workspace = workspace_for(site, options.workspace)
     with workspace.lock("penname train"), events.listening(events.LogFile(workspace.log)):
-        prepared = _prepared(site, workspace, options)
+        prepared = prepared_blog(site, workspace, options)
         inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
         return Trained(
             workspace,
@@ -143,11 +143,12 @@ def plan_site(site: Path, options: TrainOptions) -> "Plan":
     options.check()
     workspace = workspace_for(site, options.workspace)
     with workspace.lock("penname plan"):
-        prepared = _prepared(site, workspace, options)
+        prepared = prepared_blog(site, workspace, options)
         return _Job(prepared, options).plan()
 
 
-def _prepared(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
+def prepared_blog(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
+    """The posts, split and ready, if they are enough and in the base's language; an `InputError` says what is not."""
     chosen = PrepareOptions(read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch)
     prepared = prepare(site, workspace, chosen)
     words = sum(post.words for post in prepared.side("train"))

@@ -1,0 +1,123 @@
+"""Who proposes the next settings: the original nudge, or one of Optuna's samplers.
+
+    proposer = find_proposer("tpe")
+    values = proposer.propose(records, defaults, tunables)       # None leaves it to `proposer.sampler(seed)`
+
+A proposer is three things: a sampler and a pruner of Optuna's, and a function that may propose settings of its own.
+TPE: Bergstra et al. 2011, multivariate as in Falkner et al. 2018; pruning at the median of the trials so far, at the
+same place of the run (Golovin et al. 2017).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penname.core.errors import InputError
+from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, SEARCH, Record
+from penname.judge.tuning.tunables import Tunable, Values
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+NUDGE = 0.1
+"""The original's step: each setting by a tenth."""
+_RANDOM_FIRST = 4
+_SEEN_BEFORE_PRUNING = 3
+_EVALUATIONS_BEFORE_PRUNING = 1
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """A way to propose; `propose(records, defaults, tunables)` gives settings, or None to let the sampler draw them."""
+
+    name: str
+    text: str
+    sampler: "Callable[[int], BaseSampler]"
+    pruner: "Callable[[], BasePruner]"
+    propose: Callable[[Sequence[Record], Mapping[str, float], Sequence[Tunable]], Values | None]
+
+
+def find_proposer(name: str) -> Proposer:
+    """The proposer called `name`. Raises `InputError` when there is none."""
+    found = {proposer.name: proposer for proposer in proposers()}
+    if name not in found:
+        raise InputError(f"There is no proposer {name!r}: use {', '.join(found)}.")
+    return found[name]
+
+
+def proposers() -> tuple[Proposer, ...]:
+    """All of them, the usual one first."""
+    return (
+        Proposer("tpe", "Optuna's TPE, bad trials stopped early.", _tpe, _median, _leave_it),
+        Proposer("nudge", "Each setting by 10% up or down; what helps is kept.", _random, _never, nudge),
+        Proposer("random", "Settings drawn at random, bad trials stopped early.", _random, _median, _leave_it),
+    )
+
+
+def nudge(records: Sequence[Record], defaults: Mapping[str, float], tunables: Sequence[Tunable]) -> Values:
+    """The best settings so far with one of them moved by a tenth, up or down; all tried, by two tenths, and so on.
+
+    The moves follow from the records alone, so a loop that was stopped goes on where it was.
+    """
+    best = _best(records, defaults)
+    tried = [record.values for record in records if record.group in (DEFAULT, SEARCH) and record.state != FAILED]
+    step = NUDGE
+    while step < 10:
+        for tunable in tunables:
+            for factor in (1 + step, max(0.0, 1 - step)):
+                start = best[tunable.name] or (tunable.high - tunable.low) * NUDGE
+                moved = best | {tunable.name: tunable.clipped(start * factor)}
+                if not any(_same(moved, other) for other in (*tried, best)):
+                    return moved
+        step *= 2
+    return best
+
+
+def _best(records: Sequence[Record], defaults: Mapping[str, float]) -> Values:
+    judged = [record for record in records if record.judged and record.group != AGAIN]
+    best = min(judged, key=lambda record: record.value, default=None)
+    return dict(defaults) | dict(best.values if best and best.group == SEARCH else {})
+
+
+def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Whether two settings are the same, as far as both name them."""
+    return all(abs(one[name] - other[name]) <= 1e-6 * max(1e-9, abs(one[name])) for name in one if name in other)
+
+
+def _leave_it(_records: Sequence[Record], _defaults: Mapping[str, float], _tunables: Sequence[Tunable]) -> None:
+    return None
+
+
+def _tpe(seed: int) -> "BaseSampler":
+    import warnings
+
+    from optuna.samplers import TPESampler
+
+    with warnings.catch_warnings():
+        # The options are marked as experimental: what they do is what is wanted, whatever becomes of their names.
+        warnings.simplefilter("ignore")
+        return TPESampler(seed=seed, n_startup_trials=_startup(), multivariate=True, constant_liar=True)
+
+
+def _startup() -> int:
+    """Trials before TPE looks at them: the default's count, and a few drawn at random."""
+    return 3 + _RANDOM_FIRST
+
+
+def _random(seed: int) -> "BaseSampler":
+    from optuna.samplers import RandomSampler
+
+    return RandomSampler(seed=seed)
+
+
+def _median() -> "BasePruner":
+    from optuna.pruners import MedianPruner
+
+    return MedianPruner(n_startup_trials=_SEEN_BEFORE_PRUNING, n_warmup_steps=_EVALUATIONS_BEFORE_PRUNING)
+
+
+def _never() -> "BasePruner":
+    from optuna.pruners import NopPruner
+
+    return NopPruner()

@@ -1,0 +1,106 @@
+"""One trial: adapt the base for a short while, then judge it on the validation posts.
+
+    outcome = run_trial(ground, about, values, seed=1, base=None, parts=parts, stop_here=lambda place, figure: False)
+
+In: settings and a seed. Out: every figure of the report, the exact bits per byte, and the times; or nothing but the
+curve where it was stopped early. The network stays as it was trained until the next trial.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from penname.core.workspace import content_hash
+from penname.judge.judgement import Judgement
+from penname.judge.judging import measure
+from penname.judge.parts import Parts
+from penname.judge.subject import Candidate
+from penname.judge.training import Training
+from penname.judge.tuning.ground import Ground
+from penname.judge.tuning.tunables import Values
+from penname.model.adapt import adapt
+from penname.model.base import replay_texts
+from penname.model.gpt import GPT
+from penname.model.loop import Fitted
+from penname.model.plan import Plan
+
+StopHere = Callable[[int, float], bool]
+"""Asked after each evaluation, with its number (from 1) and the held-out bits per byte: whether to stop the trial."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a trial. `judgement` and `fitted` are None where it was stopped early."""
+
+    plan: Plan
+    fitted: Fitted | None
+    judgement: Judgement | None
+    figures: dict[str, Any]
+    bits_per_byte: float
+    training_seconds: float
+    judging_seconds: float
+
+
+class _Stopped(Exception):
+    """A trial that goes nowhere; never leaves this module."""
+
+
+def run_trial(
+    ground: Ground, about: dict[str, Any], values: Values, seed: int, base: Path | None, parts: Parts, stop: StopHere
+) -> Outcome:
+    """Train, unless `stop` ends it early, and judge. Raises `Interrupted` after Ctrl-C while it trains."""
+    started = time.monotonic()
+    plan = ground.plan(about, values, seed)
+    watch = _Watch(ground.validate(plan), stop)
+    fitted = None
+    try:
+        fitted = adapt(
+            ground.refresh(),
+            ground.blog,
+            ground.replay(plan, lambda: replay_texts(base)),
+            plan,
+            ground.device,
+            cap=ground.cap,
+            validate=watch if watch.validate else None,
+            strength=values["strength"],
+        )
+    except _Stopped:
+        ground.refresh()
+    ground.device.synchronize()
+    trained = time.monotonic()
+    if fitted is None:
+        return Outcome(plan, None, None, {}, watch.last, trained - started, 0.0)
+    judgement, figures = judge_trial(ground, values, seed, parts, Training(seconds=fitted.seconds, seed=seed))
+    judged = time.monotonic()
+    return Outcome(plan, fitted, judgement, figures, judgement.fit.adapted.value, trained - started, judged - trained)
+
+
+def judge_trial(
+    ground: Ground, values: Values, seed: int, parts: Parts, training: Training
+) -> tuple[Judgement, dict[str, Any]]:
+    """Judge the network as it is now, on the validation posts, writing as `values` say."""
+    key = content_hash({"values": values, "seed": seed, "at": time.time_ns()})
+    loaded = replace(ground.loaded, model=ground.model)
+    subject = replace(ground.subject, adapted=Candidate(key, lambda: loaded))
+    writing = {name: values[name] for name in ("temperature", "min_p")}
+    options = replace(ground.options, sampling=writing, seed=seed)
+    return measure(subject, options, training, parts)
+
+
+class _Watch:
+    """Scores held-out text for the run, and asks after each figure whether to go on."""
+
+    def __init__(self, validate: Callable[[GPT], float] | None, stop: StopHere) -> None:
+        self.validate, self.stop = validate, stop
+        self.count, self.last = 0, float("nan")
+
+    def __call__(self, model: GPT) -> float:
+        """The figure; raises `_Stopped` where the trial is to end."""
+        assert self.validate is not None
+        self.last = self.validate(model)
+        self.count += 1
+        if self.stop(self.count, self.last):
+            raise _Stopped
+        return self.last
