@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from penname.model import kernels
+
 
 @dataclass(frozen=True)
 class RopeScaling:
@@ -77,7 +79,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last dimension in the precision of `x`."""
-        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+        return kernels.rms_norm(x, self.weight, self.eps)
 
 
 class KVCache:
@@ -119,16 +121,18 @@ class Attention(nn.Module):
         query = self.q_norm(self.q_proj(x).view(batch, tokens, self.heads, self.dim)).transpose(1, 2)
         key = self.k_norm(self.k_proj(x).view(batch, tokens, self.groups, self.dim)).transpose(1, 2)
         value = self.v_proj(x).view(batch, tokens, self.groups, self.dim).transpose(1, 2)
-        query, key = rotate(query, *rotary), rotate(key, *rotary)
+        query, key = kernels.rotate(query, *rotary), kernels.rotate(key, *rotary)
         mask = None
         if cache is not None:
             key, value = cache.extend(layer, key, value)
             if tokens > 1 and cache.length:
                 mask = _continued_mask(tokens, key.size(2), x.device)
         causal = causal and tokens > 1 and mask is None
-        y = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=causal, enable_gqa=self.heads != self.groups
-        )
+        if mask is None:
+            y = kernels.attend(query, key, value, causal)
+        else:
+            grouped = self.heads != self.groups
+            y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=grouped)
         out: Tensor = self.o_proj(y.transpose(1, 2).reshape(batch, tokens, self.heads * self.dim))
         return out
 
@@ -168,8 +172,8 @@ class Layer(nn.Module):
         dropout: float = 0.0,
     ) -> Tensor:
         """x: (batch, tokens, width) -> the same shape."""
-        x = x + F.dropout(self.self_attn(self.input_layernorm(x), rotary, causal, cache, layer), dropout)
-        return x + F.dropout(self.mlp(self.post_attention_layernorm(x)), dropout)
+        x = x + kernels.dropout(self.self_attn(self.input_layernorm(x), rotary, causal, cache, layer), dropout)
+        return x + kernels.dropout(self.mlp(self.post_attention_layernorm(x)), dropout)
 
 
 class Decoder(nn.Module):
@@ -223,7 +227,7 @@ class GPT(nn.Module):
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         dropout = self.dropout if self.training else 0.0
-        x = F.dropout(x, dropout)
+        x = kernels.dropout(x, dropout)
         rotary = self.rotary(start, ids.size(1), x)
         for index, layer in enumerate(self.model.layers):
             if self.checkpointing and self.training:
@@ -270,12 +274,6 @@ def _slowed(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
     low, high = scaling.low_freq_factor, scaling.high_freq_factor
     kept = ((turns - low) / (high - low)).clamp(0, 1)
     return kept + (1 - kept) / scaling.factor
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate pairs (i, i + head_dim / 2) of the last dimension. x: (batch, heads, tokens, head_dim)."""
-    half = x.size(-1) // 2
-    return x * cos + torch.cat((-x[..., half:], x[..., :half]), dim=-1) * sin
 
 
 def _continued_mask(tokens: int, total: int, device: torch.device) -> Tensor:
