@@ -3,8 +3,8 @@
     python benchmarks/tune_proposers.py my-blog.penname/text.json --minutes 2 --trial-seconds 3 --device cuda
 
 In: the `text.json` of a prepared workspace, so that a machine without the readers of blogs can run it. Out: a table;
-each proposer has a workspace, a noise floor and a ledger of its own (in `--out`, or a temporary folder). Less is better; a
-win is a mean over fresh seeds that is better than the default's by more than seeds differ.
+each proposer has a workspace, a noise floor and a ledger of its own (in `--out`, or a temporary folder). Less is
+better; a win is a mean over fresh seeds that is better than the default's by more than seeds differ.
 """
 
 import argparse

@@ -31,9 +31,9 @@ def headline(records: Sequence[Record], standing: Standing) -> str:
     best = min((record.value for record in judged), default=None)
     nearest = "none of them was judged to its end" if best is None else f"the best is {best:.4f}"
     return (
-        f"More than a quarter of the budget is spent and nothing was won beyond noise: {len(tried)} settings were tried "
-        f"({pruned} stopped early), {nearest}, the default has {floor.mean:.4f}, and less than {floor.margin:.4f} "
-        "better is what another seed does. Tuning is not the problem."
+        "More than a quarter of the budget is spent and nothing was won beyond noise: "
+        f"{len(tried)} settings were tried ({pruned} stopped early), {nearest}, the default has {floor.mean:.4f}, and "
+        f"another seed alone does up to {floor.margin:.4f} better. Tuning is not the problem."
     )
 
 
