@@ -88,6 +88,21 @@ Strength = Annotated[float, Option(help="How far to go from the base (0) to the 
 TrainSeed = Annotated[int, Option("--seed", help="Seed of everything random.")]
 Anyway = Annotated[bool, Option("--anyway", help="Train although the blog is too small or not in the base's language.")]
 
+# -- tuning ------------------------------------------------------------------------------------------------------------
+
+TuneMinutes = Annotated[
+    float | None, Option("--minutes", help="Time in all, earlier sittings included. [default: 30 on a CPU, else 10]")
+]
+Trials = Annotated[int | None, Option(help="Trials in all, over all sittings and processes.")]
+TrialSeconds = Annotated[
+    float | None, Option(help="Seconds of training of a trial, fixed when a study begins. [default: by the time]")
+]
+ProposedBy = Annotated[str, Option("--proposer", metavar="tpe|nudge|random", help="Who proposes settings.")]
+TunedSettings = Annotated[list[str] | None, Option("--setting", help="Tune this setting only; may be repeated.")]
+UntilGood = Annotated[bool, Option("--until-good", help="Stop as soon as the best settings meet every target.")]
+ProposalSeed = Annotated[int, Option("--seed", help="Seed of the proposals; those of the trials are fixed.")]
+TuneAnew = Annotated[bool, Option("--again", help="Begin a new study although there is one.")]
+
 # -- books and base models ---------------------------------------------------------------------------------------------
 
 ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.")]

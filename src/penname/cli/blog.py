@@ -145,6 +145,50 @@ def train(
 
 
 @app.command()
+def tune(
+    site: given.Site,
+    workspace: given.WorkspaceFolder = None,
+    minutes: given.TuneMinutes = None,
+    trials: given.Trials = None,
+    trial_seconds: given.TrialSeconds = None,
+    proposer: given.ProposedBy = "tpe",
+    setting: given.TunedSettings = None,
+    until_good: given.UntilGood = False,
+    base: given.BaseModel = None,
+    split: given.SplitHow = "hash",
+    cap: given.Cap = 0.2,
+    device: given.Device = "auto",
+    seed: given.ProposalSeed = 1,
+    anyway: given.Anyway = False,
+    again: given.TuneAnew = False,
+) -> None:
+    """Try settings until they are good, with a ledger; the same command goes on after a stop."""
+    from penname.core.terminal import console, make_table
+    from penname.use.tune import TuneOptions, tune_site
+
+    chosen = TuneOptions(
+        workspace=workspace,
+        how=split,
+        cap=cap,
+        base=base,
+        minutes=minutes,
+        trials=trials,
+        trial_seconds=trial_seconds,
+        proposer=proposer,
+        settings=tuple(setting or ()),
+        until_good=until_good,
+        device=device,
+        seed=seed,
+        anyway=anyway,
+        again=again,
+    )
+    with showing():
+        report = tune_site(site, chosen)
+    console().print(make_table("The last trials", report.columns, report.rows))
+    print("\n".join([*report.verdict, f"The page: {report.page}. The best model: {report.workspace.model}"]))
+
+
+@app.command()
 def plan(
     site: given.Site,
     workspace: given.WorkspaceFolder = None,

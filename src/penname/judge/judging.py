@@ -20,7 +20,7 @@ from penname.core import events
 from penname.core.device import pick_device
 from penname.core.errors import InputError
 from penname.core.files import read_json, write_json, write_text
-from penname.core.workspace import Step, Workspace, file_hashes, run_step
+from penname.core.workspace import Step, Workspace, content_hash, file_hashes, run_step
 from penname.judge.figures import list_figures
 from penname.judge.judgement import Judgement, judge
 from penname.judge.page import Findings, render_page
@@ -87,6 +87,7 @@ def judge_workspace(workspace: Workspace, options: JudgeOptions | None = None) -
         "base": subject.base.key if subject.base else "",
         "items": len(subject.items) if subject.items is not None else None,
         "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
+        "tuning": content_hash(_tuning(workspace)),
     }
     new = run_step(workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits), options.again)
     figures = read_json(workspace.folder / "report.json", "the figures of a report")
@@ -163,10 +164,20 @@ def _judge(workspace: Workspace, subject: Subject, options: JudgeOptions, limits
     before = options.seconds_before or training.seconds
     figures |= {"judging_seconds": round(seconds, 1), "seconds": round(before + seconds, 1)}
     checks = check_figures(limits, figures)
-    page = render_page(Findings(judgement, figures, figures["verdict"][0], found, checks, training))
+    tuning = _tuning(workspace)
+    page = render_page(Findings(judgement, figures, figures["verdict"][0], found, checks, training, tuning))
     write_text(workspace.report, page)
     write_json(workspace.folder / "report.json", figures)
     append_row(workspace.results, _row(workspace, subject, figures, training, options))
+
+
+def _tuning(workspace: Workspace) -> str:
+    """The section of the tuning run that the workspace holds; empty where there is none."""
+    from penname.judge.tuning.page import tuning_section
+    from penname.judge.tuning.summary import read_summary
+
+    summary = read_summary(workspace)
+    return tuning_section(summary) if summary else ""
 
 
 def _row(

@@ -31,6 +31,8 @@ class Findings:
     verdict: Sequence[Sentence]
     checks: Sequence[Check]
     training: Training
+    tuning: str = ""
+    """The section of a tuning run, as HTML, where there was one."""
 
 
 def render_page(findings: Findings) -> str:
@@ -46,6 +48,7 @@ def render_page(findings: Findings) -> str:
         ("fluency", "Fluency", fluency(judgement)),
         ("private", "Private data", private(judgement)),
         ("targets", "Targets", _targets(findings.checks)),
+        *([("tuning", "Tuning", findings.tuning)] if findings.tuning else []),
         ("method", "How this was measured", _method(findings)),
     ]
     links = "".join(f'<a href="#{name}">{escape(text)}</a>' for name, text, _ in sections if text)
