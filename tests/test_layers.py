@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "penname"
 LAYERS = ("core", "blog", "text", "model", "judge", "use", "web", "cli")
 MODULES = sorted(PACKAGE.rglob("*.py"))
-DEVICES = ("core/device.py", "core/probe.py")
+DEVICES = ("core/device.py", "core/probe.py", "core/vulkan.py")
 """The modules that may tell one kind of device from another."""
 HEAVY = {
     "torch",

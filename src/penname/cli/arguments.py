@@ -41,7 +41,7 @@ ModelFolder = Annotated[
 ]
 Judged = Annotated[bool, Option("--judge/--no-judge", help="Measure the model and write a report at the end.")]
 ShippedBase = Annotated[bool, Option("--base", help="Use the base that came with penname, as it is.")]
-Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu", help="The device to use.")]
+Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu|vulkan", help="The device to use.")]
 Seed = Annotated[int | None, Option(help="Seed of everything random.")]
 
 # -- what is read ------------------------------------------------------------------------------------------------------

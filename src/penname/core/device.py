@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penname.core import events
+from penname.core import events, vulkan
 from penname.core.errors import InputError
 from penname.core.memory import free_memory, resident_peak, total_memory
 
 if TYPE_CHECKING:
     import torch
 
-KINDS = ("cuda", "xpu", "mps", "cpu")
+KINDS = ("cuda", "xpu", "mps", "vulkan", "cpu")
 """Tried in this order by `auto`. ROCm builds of PyTorch call their device `cuda` too."""
 
 
@@ -67,6 +67,11 @@ class Device:
     def slow(self) -> bool:
         """Whether work is counted in minutes here: fewer evaluations and samples, smaller batches."""
         return self.kind == "cpu"
+
+    @property
+    def coarse(self) -> bool:
+        """Whether bfloat16 serves for products whose rounding hardly matters, and is faster there."""
+        return self.kind != "cpu" and "bf16" in self.precisions
 
     @property
     def pins(self) -> bool:
@@ -137,6 +142,10 @@ def pick_device(wanted: str = "auto") -> Device:
             why_not.append(problem)
             continue
         try:
+            # Vulkan is slower than the processor more often than not: measured, before it is chosen unasked.
+            if candidate == "vulkan" and (slower := vulkan.slower_than_cpu(0)):
+                why_not.append(slower)
+                continue
             return _accelerator(candidate, 0, "the fastest device here that passed its self-test")
         except Exception as error:
             events.warn(f"{candidate} is here but failed its self-test ({error}): falling back.")
@@ -147,6 +156,8 @@ def pick_device(wanted: str = "auto") -> Device:
 def numbered(wanted: str, number: int) -> str:
     """The name of the device that process `number` of a machine takes when several train together."""
     kind = wanted.partition(":")[0]
+    if kind == "vulkan":
+        raise InputError("Several processes cannot train together on Vulkan: start one, without torchrun.")
     if kind == "auto":
         kind = next((each for each in ("cuda", "xpu") if _absent(each) is None), "cpu")
     return "cpu" if kind == "cpu" else f"{kind}:{number}"
@@ -165,6 +176,8 @@ def _absent(kind: str) -> str | None:
         return "no CUDA or ROCm device"
     if kind == "mps":
         return None if torch.backends.mps.is_available() else "no Apple GPU"
+    if kind == "vulkan":
+        return vulkan.absent()
     return None if torch.xpu.is_available() else "no Intel GPU"
 
 
@@ -175,6 +188,8 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
 
     device = torch.device(kind, index)
     self_test(device)
+    if kind == "vulkan":
+        vulkan.test_step(device)
     module = getattr(torch, kind)
     name = module.get_device_name(index) if hasattr(module, "get_device_name") else "Apple GPU"
     memory = module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
@@ -187,7 +202,8 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
         reason=reason,
         precision=precision,
         precision_reason=why,
-        fused=works(lambda: one_fused_step(device)),
+        # On Vulkan the fused step works, but goes through the processor.
+        fused=kind != "vulkan" and works(lambda: one_fused_step(device)),
         compiles=kind in ("cuda", "xpu") and _has_triton(),
         memory=int(memory),
         precisions=precisions,

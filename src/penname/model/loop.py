@@ -125,6 +125,7 @@ class Trainer:
             weight_decay=run.settings.weight_decay,
             momentum=run.settings.momentum,
             fused=run.device.fused,
+            coarse=run.device.coarse,
         )
         self.micro_rows = run.micro_rows
         self.every = 1 if run.device.slow else 10
@@ -408,7 +409,7 @@ class Trainer:
         values["curve"] = [tuple(pair) for pair in values["curve"]]
         self.state = _State(**values)
         # The faster precision of a CPU is measured anew each time; a run keeps the one that it began with.
-        if self.state.precision == "fp32" or self.device.kind == "cpu":
+        if self.state.precision in self.device.precisions:
             self.device = replace(self.device, precision=self.state.precision)
         best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
         self.best = best or None
