@@ -23,8 +23,9 @@ import torch
 
 from penname.core.device import pick_device
 from penname.model import parallel
+from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.loop import Run, Trainer, _Feeder
+from penname.model.loop import Run, Trainer
 from penname.model.recipe import load_recipe
 from penname.text.batches import Mixture, Stream
 from penname.text.shards import open_shards
@@ -68,7 +69,7 @@ def work(arguments: argparse.Namespace) -> None:
         run = Run(settings, mixture, device, micro_rows=arguments.micro, compiled=compiled)
         started = time.perf_counter()
         trainer, losses, timed = Trainer(model, run), [], 0.0
-        with _Feeder(trainer) as feeder:
+        with Feeder(trainer.run.mixture, trainer.device.pins) as feeder:
             for step in range(settings.steps):
                 if step == arguments.warm:
                     device.synchronize()

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from penname.core.device import Device, pick_device
+from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.loop import Run, Trainer, _Feeder
+from penname.model.loop import Run, Trainer
 from penname.model.recipe import load_recipe
 from penname.text.batches import Mixture, Stream
 
@@ -50,7 +51,7 @@ def trainer_of(name: str, dropout: float, micro: int, device: Device, rows: int 
 def step_times(trainer: Trainer, warm: int, timed: int) -> tuple[list[float], list[float]]:
     """Seconds of each whole step, and of its gradient alone."""
     whole, gradient = [], []
-    with _Feeder(trainer) as feeder:
+    with Feeder(trainer.run.mixture, trainer.device.pins) as feeder:
         for step in range(warm + timed):
             started = time.perf_counter()
             trainer.step(feeder)
@@ -70,7 +71,8 @@ def profiled(trainer: Trainer) -> str:
     """The kernels of one step, by time on the device."""
     from torch.profiler import ProfilerActivity, profile
 
-    with _Feeder(trainer) as feeder, profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found:
+    feeding = Feeder(trainer.run.mixture, trainer.device.pins)
+    with feeding as feeder, profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found:
         trainer.step(feeder)
         trainer.device.synchronize()
     return found.key_averages().table(sort_by="self_device_time_total", row_limit=40, max_name_column_width=90)

@@ -73,7 +73,7 @@ def prepare() -> None:
     setattr(adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))  # noqa: B010
     options: Any = subject.JudgeOptions
     setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=20, words=40))  # noqa: B010
-    setattr(plan, "measure_speed", lambda *_: 10_000.0)  # noqa: B010
+    setattr(plan, "measure_speeds", lambda *_, **__: 10_000.0)  # noqa: B010
 
 
 def run(arguments: list[str]) -> None:

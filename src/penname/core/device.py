@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core import events, vulkan
 from penname.core.errors import InputError
-from penname.core.memory import free_memory, resident_peak, total_memory
+from penname.core.memory import free_memory, resident, resident_peak, total_memory
 
 if TYPE_CHECKING:
     import torch
@@ -89,9 +89,16 @@ class Device:
 
         return self.compiles and compile_works(self.kind)
 
-    def room(self) -> int:
-        """Bytes that this process may still take: what is free, or what a limit of the process leaves; 0 if unknown."""
-        return free_memory() if self.kind == "cpu" else _free_on(self)
+    def room(self, most: int = 0) -> int:
+        """Bytes that this process may still take: what is free, or what a limit leaves; 0 if unknown.
+
+        `most` is what it may take in all, resident memory on a CPU; 0: no such limit.
+        """
+        free = free_memory() if self.kind == "cpu" else _free_on(self)
+        if not most:
+            return free
+        left = max(1, most - (resident() if self.kind == "cpu" else _taken_on(self)))
+        return min(free, left) if free else left
 
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""
@@ -267,6 +274,14 @@ def _free_on(device: Device) -> int:
     idle = module.memory_reserved(device.torch) - module.memory_allocated(device.torch)
     share = getattr(module, "get_per_process_memory_fraction", lambda _: 1.0)(device.torch)
     return int(min(free + idle, share * total - module.memory_allocated(device.torch)))
+
+
+def _taken_on(device: Device) -> int:
+    """Bytes of an accelerator's memory that this process uses."""
+    import torch
+
+    taken = getattr(getattr(torch, device.kind), "memory_allocated", None)
+    return int(taken(device.torch)) if taken else 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

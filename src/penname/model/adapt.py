@@ -20,7 +20,7 @@ import torch
 from penname.core.device import Device
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.loop import Fitted, Run, train
-from penname.model.plan import Plan
+from penname.model.plan import SAVE_EVERY, Plan
 from penname.model.score import token_nats
 from penname.text.batches import Mixture, Stream, document_ends
 from penname.text.tokenizer import encode_documents, encode_plain
@@ -59,7 +59,6 @@ def adapt(
     validate: "Callable[[GPT], float] | None" = None,
     sample: "Callable[[GPT], str] | None" = None,
     strength: float = 1.0,
-    seconds: float | None = None,
     stop_after: int | None = None,
 ) -> Fitted:
     """Train `model` in place by `plan`; `strength` below 1 goes only that part of the way from base to blog.
@@ -75,7 +74,6 @@ def adapt(
         streams.append(
             (Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share)
         )
-    few = device.slow
     run = Run(
         settings,
         Mixture(streams, settings.rows),
@@ -84,10 +82,14 @@ def adapt(
         validate=validate,
         sample=sample,
         micro_rows=plan.micro_rows,
-        evaluations=5 if few else 8,
-        samples=2 if few else 4,
-        save_seconds=60.0,
-        seconds=seconds,
+        evaluations=plan.evaluations,
+        samples=plan.samples,
+        save_seconds=SAVE_EVERY,
+        seconds=plan.limit - plan.closing_seconds if plan.limit else None,
+        most_steps=plan.most_steps,
+        layers_compiled=plan.compiled,
+        checkpointing=plan.checkpointing,
+        sparing=plan.sparing,
         bytes_per_token=blog.text_bytes / max(1, blog.ids.size),
         fingerprint=fingerprint,
         stop_after=stop_after,

@@ -9,6 +9,7 @@ for training only: the saved weights load in `transformers.Qwen3ForCausalLM` and
     logits = model(ids)                 # ids: (batch, tokens) -> (batch, tokens, vocab_size)
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -200,9 +201,26 @@ class GPT(nn.Module):
             self.lm_head.weight = self.model.embed_tokens.weight
         self.dropout = 0.0
         self.checkpointing = False
+        self.layers_compiled = False
         cos, sin = rotary_tables(config, config.max_position_embeddings)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+
+    def compile_layers(self, wanted: bool) -> None:
+        """Compile the code of a layer, once for all layers, or go back to the plain code."""
+        for layer in self.model.layers:
+            if wanted:
+                layer.compile()
+            else:
+                layer._compiled_call_impl = None
+        self.layers_compiled = wanted
+
+    def uncompiled(self) -> contextlib.AbstractContextManager[object]:
+        """Run the plain code while the block runs: text of every other length would be compiled anew."""
+        stance: contextlib.AbstractContextManager[object] = (
+            torch.compiler.set_stance("force_eager") if self.layers_compiled else contextlib.nullcontext()
+        )
+        return stance
 
     @torch.no_grad()
     def initialise(self, seed: int) -> "GPT":

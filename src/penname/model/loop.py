@@ -10,14 +10,12 @@ The order of a step: evaluate, sample, save, step, log.
 """
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,14 +23,19 @@ from penname.core import events
 from penname.core.device import Device, is_out_of_memory
 from penname.core.errors import Interrupted, PennameError
 from penname.model import parallel
+from penname.model.best import Best
 from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from penname.model.clock import Clock, stop_on_interrupt
+from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
 from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens
 from penname.model.optim import build_optimizers
 from penname.model.quantise import as_stored
 from penname.model.settings import TrainSettings, learning_rate
 from penname.text.batches import Mixture
+
+_SMALL_PART = 64 * 2**20
+"""Bytes of a part of a checkpoint where memory is scarce: a part is held twice while it is written."""
 
 
 @dataclass
@@ -58,7 +61,16 @@ class Run:
     """Seconds between checkpoints."""
     seconds: float | None = None
     """A promise: steps are dropped, and the learning rate still reaches zero, when the run would take longer."""
+    most_steps: int = 0
+    """Steps that are taken at most when a run with a promise turns out faster than planned; 0: no more than planned."""
     compiled: bool = False
+    """Whether network and loss are compiled in one."""
+    layers_compiled: bool = False
+    """Whether each layer is compiled: less is gained, and the compiler is done in seconds."""
+    checkpointing: bool = False
+    """Whether activations are computed twice instead of kept."""
+    sparing: bool = False
+    """Whether the best weights go into a file, and checkpoints into small parts, to spare memory."""
     keep_best: bool = True
     bytes_per_token: float = 0.0
     """Of the training text, to show losses as bits per byte; 0: unknown."""
@@ -128,12 +140,14 @@ class Trainer:
             coarse=run.device.coarse,
         )
         self.micro_rows = run.micro_rows
+        model.checkpointing = run.checkpointing
+        model.compile_layers(run.layers_compiled)
         self.every = 1 if run.device.slow else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
         self.average = _copy(model) if run.settings.ema else None
-        self.best: dict[str, Tensor] | None = None
+        self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
         self.recent: list[tuple[int, Tensor]] = []
         self.resumed = 0
 
@@ -144,7 +158,7 @@ class Trainer:
         self.resume()
         clock = Clock(self.state.seconds)
         saved = time.monotonic()
-        with stop_on_interrupt() as stop, _Feeder(self) as feeder:
+        with stop_on_interrupt() as stop, Feeder(self.run.mixture, self.device.pins) as feeder:
             while self.state.step < self.state.total:
                 self.evaluate_and_sample(last=False)
                 if self.agreed(time.monotonic() - saved >= self.run.save_seconds):
@@ -172,7 +186,7 @@ class Trainer:
             return wish
         return self.state.step % self.every == 0 and parallel.largest(wish) > 0
 
-    def step(self, feeder: "_Feeder") -> Tensor:
+    def step(self, feeder: Feeder) -> Tensor:
         """One optimizer step; returns the summed loss of this process divided by the scored tokens."""
         step = self.state.step
         masked = is_masked_step(step, self.settings.masked)
@@ -184,7 +198,7 @@ class Trainer:
                 loss = self.gradients(windows, step, masked)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.micro_rows == 1:
+                if not is_out_of_memory(error) or (self.micro_rows == 1 and self.model.checkpointing):
                     raise
                 if parallel.world() > 1:
                     raise PennameError(
@@ -194,25 +208,27 @@ class Trainer:
                 self.halve()
         if kept is not None:
             _restore(self.model, kept)
-        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip, foreach=True)
-        rate = learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        self.update(learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale)
         if self.average is not None:
             _blend(self.average, self.model, 1 - self.settings.ema)
         self.state.progress += (1.0 - self.state.progress) / (self.state.total - step)
         self.state.step += 1
         return loss
 
-    def step_once(self, number: int) -> None:
-        """One step outside a run, to measure how long it takes."""
-        first, last = parallel.share_of(self.settings.rows)
-        self.gradients(torch.from_numpy(self.run.mixture.batch(number, first, last - first)), number, False)
+    def update(self, rate: float = 1.0) -> None:
+        """Clip the gradient and move the weights, at `rate` of the peak learning rates."""
+        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.settings.clip, foreach=True)
         for optimizer in self.optimizers:
-            optimizer.step()
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * rate
+            try:
+                optimizer.step()
+            except (RuntimeError, MemoryError) as error:
+                # The first step makes the moments: what the gradient's computation left behind may be in their way.
+                if not is_out_of_memory(error):
+                    raise
+                self.device.free_cache()
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
     def gradients(self, windows: Tensor, step: int, masked: bool) -> Tensor:
@@ -255,7 +271,7 @@ class Trainer:
             if figure < self.state.best:
                 self.state.best, self.state.best_step = figure, step
                 if self.run.keep_best and parallel.is_first():
-                    self.best = _copy(self.model)
+                    self.best.keep(self.model)
         due = last or (step and step % max(1, total // max(1, self.run.samples)) == 0)
         if due and self.run.sample is not None and self.run.samples and parallel.is_first():
             events.emit("sample", self.evaluated(self.run.sample), step=step)
@@ -265,7 +281,7 @@ class Trainer:
         assert function is not None
         self.model.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self.model.uncompiled():
                 return function(self.model)
         finally:
             self.model.train()
@@ -306,11 +322,13 @@ class Trainer:
         if self.run.seconds is None or self.state.step % self.every:
             return
         possible = int(parallel.from_first(lambda: self.possible_steps(clock)))
-        if possible < self.state.total * 0.97:
-            events.note(
-                f"The machine is slower than planned: {possible} steps instead of {self.state.total}, to end on time."
-            )
+        total = self.state.total
+        if possible < total * 0.97:
+            events.note(f"The machine is slower than planned: {possible} steps instead of {total}, to end on time.")
             self.state.total = possible
+        elif total < self.run.most_steps and possible > total * 1.03:
+            self.state.total = min(possible, self.run.most_steps)
+            events.note(f"The machine is faster than planned: {self.state.total} steps instead of {total}.")
 
     def possible_steps(self, clock: "Clock") -> float:
         """How many steps the promised time allows at the present rate."""
@@ -320,10 +338,17 @@ class Trainer:
         return self.state.step + max(1.0, (self.run.seconds - clock.seconds()) * rate)
 
     def halve(self) -> None:
-        """Out of memory: half the micro-batch, twice the accumulation, the same step again."""
+        """Out of memory: half the micro-batch, twice the accumulation, the same step again.
+
+        With one window left activations are computed twice instead of kept.
+        """
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.device.free_cache()
+        if self.micro_rows == 1:
+            self.model.checkpointing = True
+            events.warn("Out of memory: activations are computed twice instead of kept; the same batch and losses.")
+            return
         self.micro_rows = max(1, self.micro_rows // 2)
         events.warn(f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses.")
 
@@ -375,7 +400,7 @@ class Trainer:
         if not parallel.is_first():
             return
         self.state.seconds = clock.seconds()
-        extra = {f"best/{name}": value for name, value in (self.best or {}).items()}
+        extra = {f"best/{name}": value for name, value in self.best.tensors().items()}
         extra |= {f"average/{name}": value for name, value in (self.average or {}).items()}
         save_checkpoint(
             self.run.folder,
@@ -383,7 +408,7 @@ class Trainer:
             self.optimizers,
             asdict(self.state),
             extra=extra,
-            part_size=self.run.part_size,
+            part_size=min(self.run.part_size, _SMALL_PART) if self.run.sparing else self.run.part_size,
         )
 
     def resume(self) -> None:
@@ -412,15 +437,15 @@ class Trainer:
         if self.state.precision in self.device.precisions:
             self.device = replace(self.device, precision=self.state.precision)
         best = {name.removeprefix("best/"): value for name, value in extra.items() if name.startswith("best/")}
-        self.best = best or None
+        if best:
+            self.best.put(best)
         average = {n.removeprefix("average/"): v for n, v in extra.items() if n.startswith("average/")}
         if self.average is not None and average:
             self.average = {name: value.to(self.device.torch) for name, value in average.items()}
 
     def finish(self, clock: "Clock") -> Fitted:
         """Put the best weights into the model and say what came of the run."""
-        if self.best is not None:
-            _restore(self.model, self.best)
+        self.best.restore(self.model)
         self.model.eval()
         self.model.dropout = 0.0
         state = self.state
@@ -439,42 +464,6 @@ class Trainer:
 def train(model: GPT, run: Run) -> Fitted:
     """Train `model` in place; see `Run` and `Fitted`."""
     return Trainer(model, run).fit()
-
-
-class _Feeder:
-    """Prepares the next step's windows in a thread while the device works on this one's."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.thread: threading.Thread | None = None
-        self.ready: tuple[int, Tensor] | None = None
-
-    def __enter__(self) -> "_Feeder":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.thread is not None:
-            self.thread.join()
-
-    def take(self, step: int) -> Tensor:
-        """The windows of `step` for this process: (rows of this process, context + 1)."""
-        if self.thread is not None:
-            self.thread.join()
-        if self.ready is None or self.ready[0] != step:
-            self._prepare(step)
-        assert self.ready is not None
-        windows = self.ready[1]
-        self.thread = threading.Thread(target=self._prepare, args=(step + 1,), daemon=True)
-        self.thread.start()
-        return windows
-
-    def _prepare(self, step: int) -> None:
-        rows = self.trainer.settings.rows
-        first, last = parallel.share_of(rows)
-        windows = torch.from_numpy(self.trainer.run.mixture.batch(step, first, last - first).astype(np.int64))
-        if self.trainer.device.pins:
-            windows = windows.pin_memory()
-        self.ready = (step, windows)
 
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:

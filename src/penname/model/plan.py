@@ -1,29 +1,31 @@
 """The plan of an adaptation: what is trained, for how long, and why; made before anything is spent.
 
-    plan = make_plan(tokens=650_000, words=470_000, speed=1_500.0, seconds=600, device=device)
+    plan = make_plan(blog_tokens=650_000, speed=speeds, device=device, wishes=Wishes(seconds=600))
     for reason in plan.reasons: print(reason)
 
-The speed is measured on this machine, on this network, in a second or two. The rule for the rest was measured on two
-blogs (LAB.md): a quarter of each batch is blog and the rest is the base's own text, four passes over the blog, AdamW,
-dropout 0.1, the rate falling to zero; what the time does not allow is given up in the order that costs least.
+Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
+up. The rule for the rest was measured on two blogs (LAB.md): a quarter of each batch is blog and the rest is the base's
+own text, four passes over the blog, AdamW, dropout 0.1, the rate falling to zero; what the time does not allow is given
+up in the order that costs least.
 """
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from penname.core.device import Device
-from penname.model.gpt import GPT
-from penname.model.loop import Run, Trainer
+from penname.model.measure import Speeds, measure_speed, measure_speeds
 from penname.model.settings import TrainSettings
-from penname.text.batches import Mixture, Stream
+
+__all__ = ["Plan", "Wishes", "make_plan", "make_scratch_plan", "measure_speed", "measure_speeds"]
 
 BLOG_SHARE = 0.25
 PASSES = 4.0
 _LEAST_STEPS = 120
-_OVERHEAD = 0.88
-"""Share of the time that is left for training, beside evaluations, samples and saving."""
+_EVALUATIONS, _SAMPLES = 0.06, 0.03
+"""Shares of the time that evaluations and samples may take; fewer of them where they would take more."""
+SAVE_EVERY = 60.0
+"""Seconds between checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,28 @@ class Plan:
     """Over the training posts."""
     micro_rows: int
     seconds: float
+    """Predicted, with evaluations, samples and checkpoints."""
     speed: float
-    """Tokens a second, measured."""
+    """Training tokens a second, measured."""
     validation_tokens: int
     """Held-out tokens that an evaluation may read."""
     reasons: tuple[str, ...]
+    evaluations: int = 5
+    """Times that held-out posts are scored."""
+    samples: int = 2
+    """Samples shown."""
+    most_steps: int = 0
+    """Steps that would be taken if the machine turned out faster; 0: no more than planned."""
+    closing_seconds: float = 0.0
+    """Of the predicted time, what comes after the last step: an evaluation, a sample, a checkpoint."""
+    limit: float = 0.0
+    """Seconds that the run may take; 0: as long as it takes."""
+    compiled: bool = False
+    """Whether the layers are compiled."""
+    checkpointing: bool = False
+    """Whether activations are computed twice instead of kept."""
+    sparing: bool = False
+    """Whether the best weights lie in a file to spare memory."""
 
 
 @dataclass(frozen=True)
@@ -59,45 +78,18 @@ class Wishes:
     seed: int = 1
 
 
-def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
-    """Training tokens a second of `model` here: steps with the optimizer at rate zero, after a first one.
-
-    One step is enough on a slow machine; a fast one takes three.
-    """
-    ids = np.arange(context * 4 + 1) % model.config.vocab_size
-    stream = Stream(ids, np.array([ids.size], np.int64), context, 0)
-    settings = TrainSettings(
-        steps=9,
-        rows=rows,
-        context=context,
-        matrices="adamw",
-        matrix_lr=0.0,
-        table_lr=0.0,
-        weight_decay=0.0,
-        dropout=0.1,
-    )
-    run = Run(settings, Mixture([(stream, 1.0)], rows), device, micro_rows=rows)
-    trainer = Trainer(model, run)
-    times: list[float] = []
-    while len(times) < 2 or (len(times) < 4 and sum(times) < 4.0):
-        started = time.perf_counter()
-        trainer.step_once(len(times))
-        device.synchronize()
-        times.append(time.perf_counter() - started)
-    model.dropout = 0.0
-    return rows * context / min(times[1:])
-
-
-def make_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
+def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
     """Fit passes, replay and batch to the time; every choice comes with its reason."""
-    small = device.kind == "cpu"
-    context = min(context, 512) if small else context
-    reasons = [_say_speed(speed, device)]
-    budget = speed * wishes.seconds * _OVERHEAD if wishes.seconds else float("inf")
-    share, passes = _fit(blog_tokens, budget, wishes, reasons)
+    context = min(context, 512) if device.slow else context
+    speeds = _speeds(speed, context)
+    most = 8 if device.slow else 32
+    usual = speeds.tokens_per_second(most)
+    reasons = [_say_speed(usual, device, speeds)]
+    left = _training_seconds(speeds, usual, wishes.seconds, device)
+    share, passes = _fit(blog_tokens, usual * left, wishes, reasons)
     total = passes * blog_tokens / share
-    rows = int(np.clip(total / context / _LEAST_STEPS, 2 if small else 4, 8 if small else 32))
-    steps = wishes.steps or max(8, round(total / (rows * context)))
+    rows = _rows(total / context, 2 if device.slow else 4, most, speeds.micro_rows)
+    steps = _steps(speeds, rows, total, left, wishes)
     reasons.append(
         f"{rows} windows of {context} tokens a step, {steps:,} steps: enough steps for the rate to fall slowly."
     )
@@ -116,27 +108,21 @@ def make_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes,
         freeze_tables=wishes.freeze_tables,
         seed=wishes.seed,
     )
-    trained = steps * rows * context
-    return Plan(
-        settings=settings,
-        share=share,
-        passes=trained * share / blog_tokens,
-        micro_rows=rows,
-        seconds=trained / speed / _OVERHEAD,
-        speed=speed,
-        validation_tokens=int(np.clip(0.02 * trained, 2_000, 60_000)),
-        reasons=tuple(reasons),
-    )
+    wanted = (wishes.passes or PASSES) * blog_tokens / share / (rows * context)
+    return _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
 
 
-def make_scratch_plan(*, blog_tokens: int, speed: float, device: Device, wishes: Wishes, context: int = 512) -> Plan:
+def make_scratch_plan(
+    *, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 512
+) -> Plan:
     """A plan for a small network that has the blog alone: Muon, as many passes as the time allows, at most 20."""
-    rows = 8 if device.kind == "cpu" else 32
-    budget = speed * wishes.seconds * _OVERHEAD if wishes.seconds else float("inf")
-    passes = min(wishes.passes or 20.0, budget / blog_tokens)
-    steps = wishes.steps or max(8, round(passes * blog_tokens / (rows * context)))
+    speeds = _speeds(speed, context)
+    rows = 8 if device.slow else 32
+    usual = speeds.tokens_per_second(rows)
+    left = _training_seconds(speeds, usual, wishes.seconds, device)
+    passes = min(wishes.passes or 20.0, usual * left / blog_tokens)
     settings = TrainSettings(
-        steps=steps,
+        steps=_steps(speeds, rows, passes * blog_tokens, left, wishes),
         rows=rows,
         context=context,
         matrix_lr=wishes.matrix_lr or 0.02,
@@ -145,27 +131,133 @@ def make_scratch_plan(*, blog_tokens: int, speed: float, device: Device, wishes:
         goldfish=wishes.goldfish,
         seed=wishes.seed,
     )
-    trained = steps * rows * context
+    reasons = [
+        _say_speed(usual, device, speeds),
+        (
+            f"From scratch: {_times(settings.steps * rows * context / blog_tokens)} over the blog. A network that has "
+            "read one blog only writes its words, not its sentences: adapting the base is far better."
+        ),
+    ]
+    wanted = (wishes.passes or 20.0) * blog_tokens / (rows * context)
+    return _finished(settings, 1.0, speeds, device, blog_tokens, wishes, reasons, wanted)
+
+
+def _speeds(speed: Speeds | float, context: int) -> Speeds:
+    return speed if isinstance(speed, Speeds) else Speeds.flat(speed, context)
+
+
+def _rows(windows: float, least: int, most: int, micro_rows: int) -> int:
+    """Windows in a step: enough steps first, then whole micro-batches."""
+    rows = int(np.clip(windows / _LEAST_STEPS, least, most))
+    return rows - rows % micro_rows if rows > micro_rows else rows
+
+
+def _steps(speeds: Speeds, rows: int, tokens: float, left: float, wishes: Wishes) -> int:
+    """Steps for so many tokens, but no more than the time allows; one at least."""
+    if wishes.steps:
+        return wishes.steps
+    wanted = max(8, round(tokens / (rows * speeds.context)))
+    return max(1, min(wanted, int(left / speeds.step_seconds(rows)))) if wishes.seconds else wanted
+
+
+def _validation_tokens(trained: float) -> int:
+    """Held-out tokens of an evaluation: so few that all of them take a small part of the run."""
+    return int(np.clip(0.02 * trained, 2_000, 60_000))
+
+
+def _closing(speeds: Speeds, validation_tokens: int) -> float:
+    """Seconds after the last step: a last evaluation, a sample, a checkpoint."""
+    return validation_tokens / speeds.scored + speeds.sample_seconds + speeds.save_seconds
+
+
+def _counts(speeds: Speeds, tokens: int, seconds: float, device: Device) -> tuple[int, int]:
+    """How often to evaluate and to sample in a run of `seconds`; at least once, at the end."""
+    evaluations, samples = (5, 2) if device.slow else (8, 4)
+    allowed = _EVALUATIONS * seconds * speeds.scored / tokens
+    shown = _SAMPLES * seconds / speeds.sample_seconds if speeds.sample_seconds else samples
+    return int(np.clip(allowed, 1, evaluations)), int(np.clip(shown, 1, samples))
+
+
+def _beside(speeds: Speeds, tokens: int, evaluations: int, samples: int, seconds: float) -> float:
+    """Seconds of a run that are not steps."""
+    saves = 1 + int(seconds / SAVE_EVERY)
+    return evaluations * tokens / speeds.scored + samples * speeds.sample_seconds + saves * speeds.save_seconds
+
+
+def _training_seconds(speeds: Speeds, usual: float, seconds: float | None, device: Device) -> float:
+    """Of the seconds that the user allows, those that steps may have; infinite without a limit."""
+    if seconds is None:
+        return float("inf")
+    tokens = _validation_tokens(usual * seconds)
+    evaluations, samples = _counts(speeds, tokens, seconds, device)
+    # A run has one step at least, however short the time.
+    least = speeds.step_seconds(speeds.micro_rows)
+    return max(least, seconds - _beside(speeds, tokens, evaluations, samples, seconds))
+
+
+def _finished(
+    settings: TrainSettings,
+    share: float,
+    speeds: Speeds,
+    device: Device,
+    blog_tokens: int,
+    wishes: Wishes,
+    reasons: list[str],
+    wanted_steps: float,
+) -> Plan:
+    """Add up what the run will take."""
+    trained = settings.steps * settings.rows * settings.context
+    stepping = settings.steps * speeds.step_seconds(settings.rows)
+    tokens = _validation_tokens(speeds.tokens_per_second(settings.rows) * wishes.seconds if wishes.seconds else trained)
+    evaluations, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
+    seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping)
+    closing = _closing(speeds, tokens)
+    timed = wishes.seconds is not None and not wishes.steps
+    if wishes.seconds is not None and seconds > wishes.seconds * 1.05:
+        reasons.append(
+            f"{wishes.seconds:.0f} s are too few here: {settings.steps} steps and the evaluation after them take about "
+            f"{seconds:.0f} s."
+        )
+    reasons.append(
+        f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {evaluations} evaluations of "
+        f"{tokens:,} held-out tokens, {samples} samples and checkpoints. Reading the blog, a few seconds of measuring "
+        "and the report come on top."
+    )
     return Plan(
         settings=settings,
-        share=1.0,
-        passes=trained / blog_tokens,
-        micro_rows=rows,
-        seconds=trained / speed / _OVERHEAD,
-        speed=speed,
-        validation_tokens=int(np.clip(0.02 * trained, 2_000, 60_000)),
-        reasons=(
-            _say_speed(speed, device),
-            (
-                f"From scratch: {trained / blog_tokens:.1f} passes over the blog. A network that has read one blog "
-                "only writes its words, not its sentences: adapting the base is far better."
-            ),
-        ),
+        share=share,
+        passes=trained * share / blog_tokens,
+        micro_rows=min(settings.rows, speeds.micro_rows),
+        seconds=seconds,
+        speed=speeds.tokens_per_second(settings.rows),
+        validation_tokens=tokens,
+        reasons=tuple(reasons),
+        evaluations=evaluations,
+        samples=samples,
+        most_steps=max(settings.steps, round(wanted_steps)) if timed else 0,
+        closing_seconds=closing,
+        compiled=speeds.compiled,
+        checkpointing=speeds.checkpointing,
+        limit=wishes.seconds if timed and wishes.seconds else 0.0,
     )
 
 
-def _say_speed(speed: float, device: Device) -> str:
-    return f"{speed:,.0f} tokens a second measured here, in {device.precision} ({device.precision_reason})."
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6_000 else f"{seconds / 3600:.1f} h"
+
+
+def _times(passes: float) -> str:
+    """A number of passes in words that never round to none."""
+    if passes < 0.01:
+        return "under 1% of a pass"
+    return f"{passes:.0%} of a pass" if passes < 0.95 else f"{passes:.1f} passes"
+
+
+def _say_speed(speed: float, device: Device, speeds: Speeds) -> str:
+    how = ", layers compiled" if speeds.compiled else ""
+    return f"{speed:,.0f} tokens a second measured here, in {device.precision}{how} ({device.precision_reason})."
 
 
 def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
@@ -186,6 +278,6 @@ def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) ->
     if passes < 1 and wishes.share is None:
         share = float(np.clip(blog_tokens / budget, 0.5, 0.8))
         passes = budget * share / blog_tokens
-    given_up = f"{passes:.1f} passes instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - BLOG_SHARE:.0%}"
-    reasons.append(f"The time allows {budget / 1e6:.2f} M tokens: {given_up}. More minutes would help.")
+    given_up = f"{_times(passes)} instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - BLOG_SHARE:.0%}"
+    reasons.append(f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help.")
     return share, passes

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Floats = npt.NDArray[np.float32]
+_LARGE_ROOM = 4 * 2**30
 _LONGEST = 4096
 """Tokens of context at most, unless said otherwise: a base may allow 100,000, which no CPU gets through."""
 
@@ -90,17 +91,17 @@ def token_nats(
     """
     context = context or min(_LONGEST, model.config.max_position_embeddings)
     stride = min(context, stride or max(1, context // 2))
-    # On a CPU, a few windows at a time: what they leave behind still fits the caches.
-    batch_tokens = batch_tokens or (2_048 if device.kind == "cpu" else 32_768)
+    # On a CPU, a few windows at a time: what they leave behind still fits the caches. On a small GPU: the memory.
+    small = device.slow or 0 < device.room() < _LARGE_ROOM
+    batch_tokens = batch_tokens or (2_048 if small else 32_768)
     results: list[Floats] = [np.zeros(len(sequence), np.float32) for sequence in sequences]
     windows = sorted(_windows([len(s) for s in sequences], context, stride), key=lambda w: w[2] - w[1])
     model.eval()
     with torch.inference_mode(), device.autocast(), _progress(show, sum(map(len, sequences))) as advance:
         for group in _groups(windows, batch_tokens):
             ids, places = _rows(sequences, group, end)
-            nats = _nats(
-                model, torch.from_numpy(ids).to(device.torch), torch.from_numpy(places).to(device.torch)
-            )
+            on_device = [torch.from_numpy(each).to(device.torch) for each in (ids, places)]
+            nats = _nats(model, *on_device, 2**22 if small else 2**26)
             done = 0
             for number, _, stop, scored in group:
                 results[number][scored:stop] = nats[done : done + stop - scored]
@@ -148,12 +149,11 @@ def _groups(
     return groups
 
 
-def _nats(model: GPT, ids: torch.Tensor, places: torch.Tensor) -> Floats:
-    """ids (rows, n + 1) -> -ln p of the tokens at the flat `places` of their last n."""
+def _nats(model: GPT, ids: torch.Tensor, places: torch.Tensor, values_at_once: int) -> Floats:
+    """ids (rows, n + 1) -> -ln p of the tokens at the flat `places` of their last n; so many logits at once."""
     hidden = model.hidden(ids[:, :-1])
     flat, targets = hidden.flatten(0, 1)[places], ids[:, 1:].flatten()[places]
-    # Logits in slices of about 16 MB on a CPU, 256 MB elsewhere.
-    rows = max(1, (2**22 if ids.device.type == "cpu" else 2**26) // model.config.vocab_size)
+    rows = max(1, values_at_once // model.config.vocab_size)
     parts = [
         F.cross_entropy(model.lm_head(flat[i : i + rows]).float(), targets[i : i + rows], reduction="none")
         for i in range(0, flat.size(0), rows)

@@ -8,6 +8,7 @@ on held-out posts. A run that was stopped goes on with the same command; one tha
 """
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
 LEAST_WORDS = 2_000
 _CPU_MINUTES = 10.0
 _BYTES_PER_TOKEN = 4.3
+_ROWS_AT_ONCE = {True: 2, False: 16}
+"""Windows that go through the network at once, on a slow device and on others: more are hardly faster."""
 _LANGUAGES = 60
 """Posts whose language is looked at."""
 
@@ -71,6 +74,8 @@ class TrainOptions:
     """How far to go from the base (0) to the adapted model (1)."""
     device: str = "auto"
     """Where to train."""
+    memory: float | None = None
+    """GB (10^9 bytes) that the program may take: main memory on a CPU, else the device's; None: what is free."""
     seed: int = 1
     """Seed of everything random."""
     anyway: bool = False
@@ -87,6 +92,8 @@ class TrainOptions:
             wrong.append(f"--steps must be at least 1, not {self.steps}")
         if self.passes is not None and self.passes <= 0:
             wrong.append(f"--passes must be above 0, not {self.passes:g}")
+        if self.memory is not None and self.memory <= 0:
+            wrong.append(f"--memory must be above 0 GB, not {self.memory:g}")
         if self.share is not None and not 0 < self.share <= 1:
             wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
         if not 0 <= self.strength <= 1:
@@ -178,9 +185,8 @@ def _check_language(prepared: Prepared) -> None:
 
 def _deciding(options: TrainOptions) -> dict[str, Any]:
     """The options that decide what is learned."""
-    chosen = {
-        k: v for k, v in vars(options).items() if k not in ("workspace", "read", "how", "device", "again", "anyway")
-    }
+    others = ("workspace", "read", "how", "device", "memory", "again", "anyway")
+    chosen = {name: value for name, value in vars(options).items() if name not in others}
     return {**chosen, "base": str(options.base) if options.base else None}
 
 
@@ -190,7 +196,7 @@ class _Job:
     def __init__(self, prepared: Prepared, options: TrainOptions) -> None:
         from penname.model.adapt import encode
 
-        self.prepared, self.options = prepared, options
+        self.prepared, self.options, self.started = prepared, options, time.monotonic()
         self.device = pick_device(options.device)
         events.note(
             f"Device: {self.device.name}, {self.device.reason}; "
@@ -219,22 +225,37 @@ class _Job:
         return LoadedModel(model, tokenizer, end_id(tokenizer), config, folder, "", {})
 
     def plan(self) -> "Plan":
-        """Measure the speed and fit the run to the time."""
-        from penname.model.plan import make_plan, make_scratch_plan, measure_speed
+        """Measure every part of a run and fit the run to time and memory."""
+        from penname.model.footprint import fit_memory
+        from penname.model.plan import make_plan, make_scratch_plan, measure_speeds
 
-        options = self.options
-        context = min(self.loaded.config.max_position_embeddings, 512 if self.device.kind == "cpu" else 1024)
-        rows = 1 if self.device.kind == "cpu" else 16
+        options, device, config = self.options, self.device, self.loaded.config
+        context = min(config.max_position_embeddings, 512 if device.slow else 1024)
+        model = self.loaded.model.to(device.torch)
+        # The weights are there already, and counted again in what is needed.
+        room = device.room(int((options.memory or 0) * 1e9)) + config.parameters() * 4
+        value_bytes = 4 if device.precision == "fp32" else 2
+        fit = fit_memory(config, context, _ROWS_AT_ONCE[device.slow], value_bytes, room)
+        wishes = self.wishes()
         with events.task("Measuring the speed"):
-            speed = measure_speed(self.loaded.model.to(self.device.torch), self.device, context, rows)
+            speeds = measure_speeds(
+                model,
+                device,
+                context,
+                fit.micro_rows,
+                sample=_sampler(self.loaded, self.prepared, device),
+                folder=self.prepared.workspace.folder,
+                checkpointing=fit.checkpointing,
+                seconds=wishes.seconds,
+            )
+        if wishes.seconds is not None:
+            # What was spent since the start counts, and so does what comes after: encoding the replay, saving.
+            left = wishes.seconds - (time.monotonic() - self.started) - 1.0 - speeds.save_seconds / 4
+            wishes = replace(wishes, seconds=max(left, 1.0))
         make = make_scratch_plan if options.from_scratch else make_plan
-        return make(
-            blog_tokens=int(self.blog.ids.size),
-            speed=speed,
-            device=self.device,
-            wishes=self.wishes(),
-            context=context,
-        )
+        blog_tokens = int(self.blog.ids.size)
+        plan = make(blog_tokens=blog_tokens, speed=speeds, device=device, wishes=wishes, context=context)
+        return replace(plan, sparing=fit.sparing, reasons=(*plan.reasons, *filter(None, [fit.reason])))
 
     def wishes(self) -> Any:
         """What the user set."""
@@ -277,7 +298,6 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
         validate=validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context),
         sample=_sampler(loaded, prepared, device),
         strength=options.strength,
-        seconds=options.minutes * 60 if options.minutes else None,
     )
     _save(prepared, job, plan, as_record(fitted, plan), fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""What training needs in memory, and what to give up where there is less.
+
+    fit = fit_memory(config, context=512, wanted_rows=4, value_bytes=4, room=1_200_000_000)
+    fit.micro_rows, fit.checkpointing, fit.reason
+
+In: a shape, the bytes that may be taken. Out: windows that go through the network at once, whether activations are
+computed twice (Chen et al. 2016) instead of kept, whether the best weights go into a file. None of it changes what is
+learned: fewer windows at once are made up for by accumulation.
+"""
+
+from dataclasses import dataclass
+
+from penname.model.gpt import GPTConfig
+
+_SPARE = 0.92
+"""Share of the room that a plan fills; what allocators waste takes the rest."""
+_SMALL_THINGS = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a run goes into memory."""
+
+    micro_rows: int
+    checkpointing: bool
+    sparing: bool
+    """Whether the best weights go into a file."""
+    bytes: int
+    """What it is expected to take, the weights included, beside the loaded program."""
+    reason: str
+    """Empty where nothing was given up."""
+
+
+def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int) -> Fit:
+    """The most windows at once that `room` bytes hold, up to `wanted_rows`; a `room` of 0 is unknown: enough."""
+    for sparing, checkpointing in ((False, False), (True, False), (True, True)):
+        rows = wanted_rows
+        while rows:
+            needed = training_bytes(config, context, rows, value_bytes, checkpointing, sparing)
+            given_up = sparing or checkpointing or rows < wanted_rows
+            if not room or needed <= room * _SPARE:
+                said = _said(rows, checkpointing, sparing, room) if given_up else ""
+                return Fit(rows, checkpointing, sparing, needed, said)
+            rows //= 2
+    needed = training_bytes(config, context, 1, value_bytes, True, True)
+    said = f"{_said(1, True, True, room)} Even so it may run out: it needs about {_gib(needed)}."
+    return Fit(1, True, True, needed, said)
+
+
+def training_bytes(
+    config: GPTConfig, context: int, rows: int, value_bytes: int, checkpointing: bool, sparing: bool
+) -> int:
+    """Bytes that training takes at its peak: weights, optimizer, best weights, activations, a slice of the loss.
+
+    Five copies of the weights in float32 (weights, gradients, two moments, the best so far: that one not if `sparing`),
+    and a cast one where products run in fewer bits. Activations were fitted to peaks measured on a CPU (LAB.md).
+    """
+    width = config.hidden_size
+    copies = (16 if sparing else 20) + (value_bytes if value_bytes < 4 else 0)
+    tokens = rows * context
+    # What a layer leaves behind for its gradient, in values a token; scores of the attention only in float32.
+    layer = 22 * width + 4 * config.intermediate_size
+    layer += int(0.63 * config.num_attention_heads * context) if value_bytes == 4 else 0
+    layers = 3.5 * layer + config.num_hidden_layers * width if checkpointing else config.num_hidden_layers * layer
+    table = config.vocab_size * width * 4
+    slices = min(tokens, 1024 if value_bytes < 4 else 256) * config.vocab_size * (4 + value_bytes)
+    total = config.parameters() * copies + tokens * layers * value_bytes + 2 * table + slices + _SMALL_THINGS
+    return int(total)
+
+
+def _said(rows: int, checkpointing: bool, sparing: bool, room: int) -> str:
+    how = [f"{rows} window{'s' if rows > 1 else ''} at once"]
+    how += ["the best weights in a file"] if sparing else []
+    how += ["activations computed twice instead of kept"] if checkpointing else []
+    return f"Memory leaves {_gib(room)}: {', '.join(how)}; the batch and what is learned stay the same."
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.2f} GiB"

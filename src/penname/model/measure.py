@@ -1,0 +1,232 @@
+"""How fast a device is, measured: matrix products, memory, and each part of a training run.
+
+    speeds = measure_speeds(model, device, context=512, micro_rows=2)
+    speeds.step_seconds(rows=8)
+
+In: a network and a device. Out: seconds of each part, so that a plan can add them up. Nothing is learned meanwhile: the
+learning rates are zero.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from penname.core import events
+from penname.core.device import Device
+from penname.model.gpt import GPT
+from penname.model.score import token_nats
+from penname.model.settings import TrainSettings
+from penname.text.batches import Mixture, Stream
+
+if TYPE_CHECKING:
+    from penname.model.loop import Trainer
+
+_COMPILE_PAYS = 300.0
+"""Seconds a run must have on a CPU before compiling, which takes 10 to 40 of them, is tried."""
+_COMPILE_GAIN = 1.05
+"""How many times as fast compiled steps must be to be kept."""
+_PROBED_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds of each part of a run."""
+
+    micro_rows: int
+    """Windows that go through the network at once."""
+    context: int
+    """Tokens in a window."""
+    micro_seconds: float
+    """Forwards and backwards through `micro_rows` windows."""
+    update_seconds: float
+    """Clipping and the optimizer's step."""
+    scored: float
+    """Held-out tokens scored a second."""
+    sample_seconds: float
+    """A sample text."""
+    save_seconds: float
+    """A checkpoint."""
+    compiled: bool = False
+    """Whether the layers are compiled, which was measured to be faster."""
+    checkpointing: bool = False
+    """Whether activations are computed twice instead of kept."""
+
+    @classmethod
+    def flat(cls, tokens_per_second: float, context: int = 512, micro_rows: int = 1) -> "Speeds":
+        """Speeds of which only the training speed is known; the rest by the usual ratios to it."""
+        window = context / tokens_per_second
+        return cls(micro_rows, context, window * micro_rows, 0.0, 3 * tokens_per_second, 20 * window / context, 0.0)
+
+    def step_seconds(self, rows: int) -> float:
+        """Seconds of an optimizer step over `rows` windows."""
+        return rows / self.micro_rows * self.micro_seconds + self.update_seconds
+
+    def tokens_per_second(self, rows: int) -> float:
+        """Training tokens a second in steps of `rows` windows."""
+        return rows * self.context / self.step_seconds(rows)
+
+
+def measure_speeds(
+    model: GPT,
+    device: Device,
+    context: int,
+    micro_rows: int,
+    *,
+    sample: Callable[[GPT], object] | None = None,
+    folder: Path | None = None,
+    checkpointing: bool = False,
+    seconds: float | None = None,
+) -> Speeds:
+    """Measure every part of a run of `model` here; a second on a fast device, ten on a slow one.
+
+    `sample` writes a sample text, `folder` is where checkpoints will lie, `seconds` is what the run may take: where it
+    is long enough to repay it, compiled layers are tried and kept if they are faster.
+    """
+    trainer = _trainer(model, device, context, micro_rows)
+    model.checkpointing = checkpointing
+    micro, update = _steps(trainer)
+    compiled = device.slow and seconds is not None and seconds >= _COMPILE_PAYS and not checkpointing
+    if compiled and device.can_compile():
+        micro, compiled = _compiled_steps(trainer, model, micro)
+    else:
+        compiled = False
+    model.dropout = 0.0
+    parameters = model.config.parameters()
+    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing)
+    return replace(
+        found,
+        scored=_scored(model, device, context),
+        sample_seconds=_timed(lambda: sample(model)) if sample is not None else 0.0,
+        save_seconds=_write_seconds(folder, parameters * 16) if folder is not None else 0.0,
+    )
+
+
+def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
+    """Training tokens a second of `model` here in steps of `rows` windows."""
+    micro, update = _steps(_trainer(model, device, context, rows))
+    model.dropout = 0.0
+    return rows * context / (micro + update)
+
+
+def _trainer(model: GPT, device: Device, context: int, rows: int) -> "Trainer":
+    """A run that learns nothing."""
+    from penname.model.loop import Run, Trainer
+
+    ids = np.arange(context * 4 + 1) % model.config.vocab_size
+    stream = Stream(ids, np.array([ids.size], np.int64), context, 0)
+    settings = TrainSettings(
+        steps=9,
+        rows=rows,
+        context=context,
+        matrices="adamw",
+        matrix_lr=0.0,
+        table_lr=0.0,
+        weight_decay=0.0,
+        dropout=0.1,
+    )
+    return Trainer(model, Run(settings, Mixture([(stream, 1.0)], rows), device, micro_rows=rows))
+
+
+def _steps(trainer: "Trainer") -> tuple[float, float]:
+    """Seconds of the gradient and of the update of a step: medians, the first step left out.
+
+    A slow machine does two more steps, a fast one up to eight.
+    """
+    gradients: list[float] = []
+    updates: list[float] = []
+    windows = torch.from_numpy(trainer.run.mixture.batch(0).astype(np.int64))
+    while len(gradients) < 3 or (len(gradients) < 9 and sum(gradients) < 3.0):
+        gradients.append(_timed(lambda: trainer.gradients(windows, 0, False), trainer.device))
+        updates.append(_timed(trainer.update, trainer.device))
+    return statistics.median(gradients[1:]), statistics.median(updates[1:])
+
+
+def _compiled_steps(trainer: "Trainer", model: GPT, plain: float) -> tuple[float, bool]:
+    """Seconds of a gradient, and whether compiled layers gave it; the layers stay compiled only if they did."""
+    with events.task("Trying compiled layers"):
+        model.compile_layers(True)
+        try:
+            compiled, _ = _steps(trainer)
+        except Exception as error:
+            events.warn(f"torch.compile failed ({type(error).__name__}): going on without it.")
+            compiled = float("inf")
+    if compiled * _COMPILE_GAIN <= plain:
+        return compiled, True
+    model.compile_layers(False)
+    return plain, False
+
+
+def _scored(model: GPT, device: Device, context: int) -> float:
+    """Tokens scored a second, as an evaluation scores them."""
+    generator = np.random.default_rng(0)
+    windows = 2 if device.slow else 32
+    texts = [generator.integers(0, model.config.vocab_size, context) for _ in range(windows)]
+
+    def score() -> None:
+        token_nats(model, texts, device, context=context, stride=context)
+
+    if not device.slow:
+        score()
+    return windows * context / max(1e-6, _timed(score, device))
+
+
+def _write_seconds(folder: Path, size: int) -> float:
+    """Seconds to write `size` bytes below `folder`, from the writing of fewer."""
+    part = os.urandom(2**20)
+    count = min(size, _PROBED_BYTES) // len(part) + 1
+
+    def write() -> None:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for _ in range(count):
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _timed(write) * size / (count * len(part))
+    except OSError:
+        return 0.0
+
+
+def _timed(function: Callable[[], object], device: Device | None = None) -> float:
+    if device is not None:
+        device.synchronize()
+    started = time.perf_counter()
+    function()
+    if device is not None:
+        device.synchronize()
+    return time.perf_counter() - started
+
+
+def matrix_rate(device: Device, precision: str, seconds: float = 0.4) -> float:
+    """Sustained FLOP/s of matrix products: of the shipped base's commonest one on a CPU, of large ones elsewhere."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
+    large = 8192 if device.memory >= 16 * 2**30 else 2048
+    rows, width, wide = (1024, 512, 1408) if device.slow else (large, large, large)
+    left = torch.randn(rows, width, device=device.torch).to(dtype)
+    right = torch.randn(width, wide, device=device.torch).to(dtype)
+    times: list[float] = []
+    while len(times) < 4 or (sum(times) < seconds and len(times) < 200):
+        times.append(_timed(lambda: left @ right, device))
+    return 2.0 * rows * width * wide / statistics.median(times[1:])
+
+
+def memory_rate(device: Device, seconds: float = 0.4) -> float:
+    """Bytes a second that a copy reads and writes."""
+    room = device.room() or 2**30
+    count = int(max(2**20, min(2**26 if device.slow else 2**28, room // 16)))
+    source = torch.ones(count, dtype=torch.float32, device=device.torch)
+    target = torch.empty_like(source)
+    times: list[float] = []
+    while len(times) < 4 or (sum(times) < seconds and len(times) < 100):
+        times.append(_timed(lambda: target.copy_(source), device))
+    return 8.0 * count / statistics.median(times[1:])

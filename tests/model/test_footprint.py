@@ -1,0 +1,42 @@
+import pytest
+
+from penname.model.footprint import fit_memory, training_bytes
+from penname.model.gpt import GPTConfig
+
+BASE = GPTConfig(16_384, 512, 1408, 12, 8, 4, 64)
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("rows", "checkpointing", "value_bytes", "peak"),
+    [
+        (1, False, 4, 1222),
+        (2, False, 4, 1649),
+        (4, False, 4, 2591),
+        (1, True, 4, 977),
+        (2, True, 4, 1071),
+        (4, True, 4, 1396),
+        (1, False, 2, 1036),
+        (1, True, 2, 915),
+    ],
+)
+def test_the_estimate_is_near_what_was_measured(rows: int, checkpointing: bool, value_bytes: int, peak: int) -> None:
+    """Peaks of resident memory on a CPU, less what the program took before it made the network."""
+    estimate = training_bytes(BASE, 512, rows, value_bytes, checkpointing, sparing=True)
+    assert estimate / MIB == pytest.approx(peak, rel=0.12)
+
+
+def test_what_is_given_up_costs_more_and_more() -> None:
+    found = [fit_memory(BASE, 512, 4, 4, room * MIB) for room in (8000, 2600, 1700, 1300, 700)]
+    assert [fit.micro_rows for fit in found] == [4, 2, 1, 2, 1]
+    assert [fit.checkpointing for fit in found] == [False, False, False, True, True]
+    assert [fit.sparing for fit in found] == [False, False, True, True, True]
+    assert found[0].reason == ""
+    assert all("stay the same" in fit.reason for fit in found[1:])
+    assert "may run out" in found[-1].reason
+    for fit, room in zip(found[:-1], (8000, 2600, 1700, 1300), strict=True):
+        assert fit.bytes <= room * MIB
+
+
+def test_memory_that_is_unknown_is_taken_as_enough() -> None:
+    assert fit_memory(BASE, 512, 2, 4, 0).micro_rows == 2

@@ -1,0 +1,84 @@
+import dataclasses
+
+import pytest
+
+from penname.core.device import Device
+from penname.model.measure import Speeds
+from penname.model.plan import Plan, Wishes, make_plan, make_scratch_plan
+
+CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
+GPU = dataclasses.replace(CPU, kind="cuda", index=0)
+SLOW = Speeds(2, 512, 1.0, 0.1, 3_000.0, 2.0, 1.0)
+FAST = Speeds(16, 1024, 0.02, 0.001, 2_000_000.0, 0.5, 1.0)
+
+
+def planned(
+    seconds: float | None = None, tokens: int = 600_000, speeds: Speeds | float = SLOW, **wishes: float
+) -> Plan:
+    device = GPU if isinstance(speeds, Speeds) and speeds is FAST else CPU
+    context = speeds.context if isinstance(speeds, Speeds) else 512
+    chosen = Wishes(seconds=seconds, **wishes)  # type: ignore[arg-type]
+    return make_plan(blog_tokens=tokens, speed=speeds, device=device, wishes=chosen, context=context)
+
+
+def stepping(plan: Plan, speeds: Speeds) -> float:
+    return plan.settings.steps * speeds.step_seconds(plan.settings.rows)
+
+
+@pytest.mark.parametrize("seconds", [30.0, 300.0, 3_000.0, 30_000.0])
+@pytest.mark.parametrize("speeds", [SLOW, 1_000.0])
+def test_a_plan_fits_its_time_and_gives_up_replay_before_passes(seconds: float, speeds: Speeds | float) -> None:
+    plan = planned(seconds, speeds=speeds)
+    assert 0.75 * seconds <= plan.seconds <= 1.02 * seconds or plan.passes > 3.9
+    assert plan.limit == seconds
+    assert 0.25 <= plan.share <= 0.8
+    assert plan.passes <= 4.01
+    if seconds == 30_000:
+        assert plan.passes == pytest.approx(4, rel=0.02)
+        assert plan.share == 0.25
+    if plan.share < 0.49:
+        assert plan.passes == pytest.approx(4, rel=0.05)
+
+
+def test_the_seconds_are_the_sum_of_the_parts() -> None:
+    plan = planned(steps=100, seconds=None)
+    parts = plan.evaluations * plan.validation_tokens / SLOW.scored + plan.samples * SLOW.sample_seconds
+    saves = (1 + int(stepping(plan, SLOW) / 60)) * SLOW.save_seconds
+    assert plan.seconds == pytest.approx(stepping(plan, SLOW) + parts + saves)
+    assert plan.closing_seconds == pytest.approx(plan.validation_tokens / SLOW.scored + 2.0 + 1.0)
+
+
+def test_very_little_time_is_told_in_words_and_never_as_no_pass() -> None:
+    plan = planned(10.0, tokens=600_000)
+    assert plan.settings.steps >= 1
+    assert plan.evaluations == plan.samples == 1
+    text = " ".join(plan.reasons)
+    assert "0.0 passes" not in text
+    assert "under 1% of a pass" in text
+    tiny = " ".join(planned(1.0).reasons)
+    assert "are too few here: 1 steps" in tiny
+
+
+def test_a_run_with_a_promise_may_grow_to_what_was_wanted_and_no_further() -> None:
+    plan = planned(600.0)
+    assert plan.most_steps > plan.settings.steps
+    wanted = plan.most_steps * plan.settings.rows * plan.settings.context * plan.share / 600_000
+    assert wanted == pytest.approx(4, rel=0.02)
+    assert planned(None).most_steps == planned(600.0, steps=5).most_steps == 0
+
+
+def test_without_a_limit_all_passes_are_taken_on_whole_micro_batches() -> None:
+    plan = planned(None, tokens=620_000, speeds=FAST)
+    assert plan.passes == pytest.approx(4, rel=0.01)
+    assert plan.share == 0.25
+    assert plan.settings.rows == 32
+    assert plan.micro_rows == 16
+    assert plan.limit == 0
+    assert plan.seconds == pytest.approx(stepping(plan, FAST), rel=0.5)
+
+
+def test_a_plan_from_scratch_fits_its_time_too() -> None:
+    plan = make_scratch_plan(blog_tokens=50_000, speed=SLOW, device=CPU, wishes=Wishes(seconds=120.0))
+    assert plan.seconds <= 125
+    assert plan.share == 1.0
+    assert any("of a pass" in reason or "passes" in reason for reason in plan.reasons)
