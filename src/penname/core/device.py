@@ -160,6 +160,26 @@ def pick_device(wanted: str = "auto") -> Device:
     return _cpu("no GPU is to be used here: " + "; ".join(why_not))
 
 
+def find_devices(wanted: str = "auto") -> tuple[list[Device], list[str]]:
+    """Every device here that passes its self-test, the processor last, and why the others are not among them.
+
+    With another `wanted` than `auto` only that one; raises `InputError` when it cannot be used.
+    """
+    if wanted != "auto":
+        return [pick_device(wanted)], []
+    found, why_not = [], []
+    for kind in KINDS[:-1]:
+        problem = _absent(kind)
+        if problem is None:
+            try:
+                found.append(_accelerator(kind, 0, "here"))
+            except Exception as error:
+                problem = f"failed its self-test: {error}"
+        if problem is not None:
+            why_not.append(f"{kind}: {problem}")
+    return [*found, _cpu("here")], why_not
+
+
 def numbered(wanted: str, number: int) -> str:
     """The name of the device that process `number` of a machine takes when several train together."""
     kind = wanted.partition(":")[0]

@@ -1,0 +1,95 @@
+"""Predicted against actual time of an adaptation, over blogs of five sizes cut from one.
+
+    python benchmarks/plan_accuracy.py TEXTS.json [--words 5000 20000 100000 200000 500000] [--minutes 1] [--steps 0]
+
+TEXTS.json holds {"train": [...], "validation": [...]}: lists of posts as plain text. For each size posts are taken (and
+taken again where there are too few) until they hold so many words; the run is planned and done as `penname train` plans
+and does it, without reading a site, and without the report. `--minutes` sets the budget, as on a CPU; without it all
+four passes are taken. Also says how the losses of the time went: steps, evaluations, samples, checkpoints.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from penname.core.device import pick_device
+from penname.model.adapt import adapt, encode, validator
+from penname.model.base import load_base, replay_texts
+from penname.model.footprint import fit_memory
+from penname.model.generate import generate_batch
+from penname.model.plan import Wishes, make_plan, measure_speeds
+from penname.model.sampling import SamplingSettings
+
+SIZES = (5_000, 20_000, 100_000, 200_000, 500_000)
+
+
+def cut(texts: list[str], words: int) -> list[str]:
+    """Posts that hold about `words` words; the last one is cut."""
+    taken, left = [], words
+    for text in itertools.cycle(texts):
+        parts = text.split(" ")
+        taken.append(" ".join(parts[:left]))
+        left -= len(parts)
+        if left <= 0:
+            return taken
+    return taken
+
+
+def one(texts: dict[str, list[str]], words: int, wishes: Wishes, device: Any) -> tuple[float, float, int, float]:
+    """(predicted seconds, actual seconds, steps, passes) of one adaptation."""
+    loaded = load_base()
+    context = 512 if device.slow else 1024
+    blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
+    replay = encode(loaded.tokenizer, list(itertools.islice(replay_texts(), 400)), loaded.end)
+    model = loaded.model.to(device.torch)
+    value_bytes = 4 if device.precision == "fp32" else 2
+    fit = fit_memory(loaded.config, context, 2 if device.slow else 16, value_bytes, device.room())
+    settings = SamplingSettings(max_tokens=60, seed=1)
+
+    def sample(network: Any) -> str:
+        return generate_batch(network, loaded.tokenizer, ["Notes\n\n"], settings, device, end=loaded.end)[0].text
+
+    with tempfile.TemporaryDirectory() as folder:
+        speeds = measure_speeds(
+            model, device, context, fit.micro_rows, sample=sample, folder=Path(folder), seconds=wishes.seconds
+        )
+        plan = make_plan(blog_tokens=int(blog.ids.size), speed=speeds, device=device, wishes=wishes, context=context)
+        held = validator(
+            loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
+        )
+        started = time.monotonic()
+        fitted = adapt(model, blog, replay, plan, device, folder=Path(folder) / "run", validate=held, sample=sample)
+        device.synchronize()
+        spent = time.monotonic() - started
+    return plan.seconds, spent, fitted.steps, fitted.steps / plan.settings.steps * plan.passes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--words", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    texts = json.loads(given.texts.read_text(encoding="utf-8"))
+    device = pick_device(given.device)
+    wishes = Wishes(seconds=given.minutes * 60 if given.minutes and not given.steps else None, steps=given.steps)
+    print(f"{device.name}, {device.precision}, {device.threads} threads ({device.precision_reason})")
+    print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}")
+    errors = []
+    for words in given.words:
+        predicted, actual, steps, passes = one(texts, words, wishes, device)
+        errors.append(predicted / actual - 1)
+        print(f"{words:>9,}{steps:>7}{passes:>8.2f}{predicted:>13.1f}{actual:>10.1f}{errors[-1]:>+8.0%}", flush=True)
+    worst = max(map(abs, errors))
+    print(f"largest error {worst:.0%}, median {statistics.median(map(abs, errors)):.0%}")
+
+
+if __name__ == "__main__":
+    main()
