@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from penname.judge.subject import JudgeOptions
     from penname.judge.tuning.loop import Budget, Loop
 
-_MINUTES = {"cpu": 30.0}
-_MINUTES_ELSEWHERE = 10.0
-_TRIALS = {"cpu": 16}
-_TRIALS_ELSEWHERE = 30
+_MINUTES, _MINUTES_SLOW = 10.0, 30.0
+"""In all, on an accelerator and on a CPU."""
+_TRIALS, _TRIALS_SLOW = 30, 16
 """Trials that the time is divided by; pruned ones take less, so there will be more."""
 _TRAINING = 0.6
 """Share of a trial that trains; the rest judges."""
@@ -167,11 +166,10 @@ def find_budget(device: Device, options: TuneOptions) -> "tuple[Budget, float]":
     """The budget, and the seconds of training of a trial in a new study."""
     from penname.judge.tuning.loop import Budget
 
-    minutes = options.minutes
-    if minutes is None and options.trials is None:
-        minutes = _MINUTES.get(device.kind, _MINUTES_ELSEWHERE)
-    trials = options.trials or _TRIALS.get(device.kind, _TRIALS_ELSEWHERE)
-    whole = 60 * (minutes or _MINUTES.get(device.kind, _MINUTES_ELSEWHERE))
+    usual, count = (_MINUTES_SLOW, _TRIALS_SLOW) if device.slow else (_MINUTES, _TRIALS)
+    minutes = usual if options.minutes is None and options.trials is None else options.minutes
+    trials = options.trials or count
+    whole = 60 * (minutes or usual)
     seconds = options.trial_seconds or min(_MOST, max(_LEAST, _TRAINING * whole / trials))
     return Budget(None if minutes is None else 60 * minutes, options.trials, options.until_good), seconds
 
@@ -180,7 +178,7 @@ def judge_options(device: Device, options: TuneOptions) -> "JudgeOptions":
     """How a trial is judged: on the validation posts, with less text than a report, so that many fit the time."""
     from penname.judge.subject import JudgeOptions
 
-    few = device.kind == "cpu"
+    few = device.slow
     return JudgeOptions(
         passages=12 if few else 40,
         words=100 if few else 150,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
 
 _BYTES_PER_TOKEN = 4.3
+_EVALUATIONS = 4
+"""Times that a trial looks at held-out posts, so that it can be stopped early."""
 _GENERAL = 12_000
 """Characters of general text that a trial is judged on where a CPU does it."""
 
@@ -38,7 +40,7 @@ class Ground:
         self, subject: Subject, loaded: "LoadedModel", device: Device, options: JudgeOptions, cap: float = 0.2
     ) -> None:
         self.loaded, self.device, self.options, self.cap = loaded, device, options, cap
-        self.subject = replace(subject, general=_shortened(subject.general)) if device.kind == "cpu" else subject
+        self.subject = replace(subject, general=_shortened(subject.general)) if device.slow else subject
         self.model: GPT = loaded.model.to(device.torch)
         self.weights = {name: weight.detach().clone() for name, weight in self.model.named_parameters()}
         with events.task("Encoding the blog"):
@@ -48,12 +50,12 @@ class Ground:
     @cached_property
     def context(self) -> int:
         """Tokens of a window, as `penname train` takes them."""
-        return min(self.model.config.max_position_embeddings, 512 if self.device.kind == "cpu" else 1024)
+        return min(self.model.config.max_position_embeddings, 512 if self.device.slow else 1024)
 
     def describe(self, seconds: float, wanted: tuple[str, ...] = ()) -> dict[str, Any]:
         """The size of a trial of so many seconds of training here, the defaults and the ranges, as JSON values."""
         with events.task("Measuring the speed"):
-            speed = measure_speed(self.model, self.device, self.context, 1 if self.device.kind == "cpu" else 16)
+            speed = measure_speed(self.model, self.device, self.context, 1 if self.device.slow else 16)
         self.refresh()
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
@@ -96,7 +98,16 @@ class Ground:
             context=about["context"],
         )
         settings = replace(plan.settings, table_lr=values["table_rate"], weight_decay=values["weight_decay"])
-        return replace(plan, settings=settings, validation_tokens=about["validation_tokens"])
+        return replace(
+            plan,
+            settings=settings,
+            validation_tokens=about["validation_tokens"],
+            # Trials compare at the same places, and each does all its steps, however long they take.
+            evaluations=_EVALUATIONS,
+            samples=0,
+            most_steps=0,
+            limit=0.0,
+        )
 
     def replay(self, plan: Plan, texts: Callable[[], Iterable[str]]) -> Encoded | None:
         """As much of the base's own text as `plan` reads; encoded once, and again when more is needed."""

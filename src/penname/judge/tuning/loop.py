@@ -142,9 +142,15 @@ class Loop:
     def work(self, trial: "Trial", record: Record) -> None:
         """Train and judge one trial, and tell the study."""
 
+        curve: dict[str, float] = {}
+
         def stop(place: int, figure: float) -> bool:
+            curve[str(place)] = figure
+            if record.group != SEARCH:
+                # Three equal runs of a good default would have nearly all else stopped early.
+                return False
             trial.report(figure, place)
-            return record.group == SEARCH and trial.should_prune()
+            return trial.should_prune()
 
         with events.subdued():
             values, seed = dict(record.values), record.seed
@@ -156,7 +162,7 @@ class Loop:
             "judging": round(outcome.judging_seconds, 2),
         }
         if outcome.judgement is None:
-            self.study.prune(trial, times=times)
+            self.study.prune(trial, times=times, curve=curve)
             return
         checks = check_figures(self.limits(outcome.judgement), outcome.figures)
         value = objective(outcome.bits_per_byte, checks)
@@ -168,6 +174,7 @@ class Loop:
             verdict=_sentences(checks),
             missed=missed(checks),
             times=times,
+            curve=curve,
         )
         with self.study.deciding():
             self.keep(record, value, outcome, before)

@@ -158,7 +158,7 @@ class Study:
             verdict=tuple(kept.get("verdict", ())),
             missed=kept.get("missed", 0),
             reason=reason,
-            curve=trial.intermediate_values,
+            curve={int(place): figure for place, figure in kept.get("curve", {}).items()},
             times=kept.get("times", {}),
             started=start.timestamp() if start else 0.0,
             ended=end.timestamp() if end else 0.0,

@@ -42,8 +42,8 @@ class Tunable:
 TUNABLES = (
     Tunable("share", 0.1, 0.9, True, "Share of each batch that is blog; the rest replays the base's text."),
     Tunable("passes", 0.5, 12.0, True, "Passes over the training posts, as far as the time of a trial allows them."),
-    Tunable("rate", 5e-5, 3e-3, True, "Peak learning rate of the hidden matrices."),
-    Tunable("table_rate", 5e-5, 3e-3, True, "Peak learning rate of the embeddings and norms."),
+    Tunable("rate", 1e-4, 3e-3, True, "Peak learning rate of the hidden matrices."),
+    Tunable("table_rate", 1e-4, 3e-3, True, "Peak learning rate of the embeddings and norms."),
     Tunable("dropout", 0.0, 0.4, False, "Share of activations dropped while training."),
     Tunable("weight_decay", 0.005, 0.5, True, "Pull of the weights towards zero, for each step at full rate."),
     Tunable("strength", 0.5, 1.0, False, "How far to go from the base (0) to the adapted model (1)."),

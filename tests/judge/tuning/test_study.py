@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import optuna
+import pytest
+from fake_loop import empty_workspace, study_in
+
+from penname.judge.tuning.loop import FOLDER
+from penname.judge.tuning.records import DEFAULT, JUDGED, PRUNED, RUNNING, SEARCH, WAITING
+from penname.judge.tuning.study import JOURNAL, open_storage, study_names
+
+
+def test_optuna_itself_opens_the_journal(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        study.enqueue(study.defaults, group=DEFAULT, seed=2)
+        trial, record = study.ask()
+        assert (record.group, record.seed, record.state) == (DEFAULT, 2, RUNNING)
+        study.finish(trial, 1.25, figures={"rep_4": 0.01}, verdict=["met"], missed=0, times={"training": 1.0})
+        trial, record = study.ask()
+        assert record.group == SEARCH and record.seed == 1
+        study.prune(trial)
+    backend = optuna.storages.journal.JournalFileBackend(str(workspace.folder / FOLDER / JOURNAL))
+    loaded = optuna.load_study(study_name="owl.1", storage=optuna.storages.JournalStorage(backend))
+    assert [trial.state.name for trial in loaded.trials] == ["COMPLETE", "PRUNED"]
+    assert loaded.best_value == 1.25
+    assert study_names(workspace.folder / FOLDER) == ["owl.1"]
+
+
+def test_a_study_is_found_again_with_what_it_was_made_with(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        trial, _ = study.ask()
+        study.finish(trial, 1.0, verdict=["a", "b"])
+        study.remember("begun", True)
+    with study_in(workspace) as study:
+        (record,) = study.records()
+        assert record.state == JUDGED and record.verdict == ("a", "b")
+        assert set(record.values) == set(study.defaults)
+        assert study.remembered("begun") is True and study.remembered("other") is None
+
+
+def test_two_processes_share_the_trials_and_none_is_taken_twice(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as one, study_in(workspace) as other:
+        for seed in (1, 2):
+            one.enqueue(one.defaults, group=DEFAULT, seed=seed)
+        first, second = one.ask()[1], other.ask()[1]
+        assert {first.seed, second.seed} == {1, 2} and first.number != second.number
+        one.revive()
+        # The other one lives: its trial stays.
+        assert [record.state for record in other.records()] == [RUNNING, RUNNING]
+
+
+def test_a_trial_whose_process_is_gone_is_run_again(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        _, record = study.ask()
+    with study_in(workspace) as study:
+        study.revive()
+        states = [each.state for each in study.records()]
+        assert states == ["stopped", WAITING]
+        again = study.ask()[1]
+        assert again.values == pytest.approx(record.values)
+
+
+def test_a_last_line_that_was_cut_off_is_taken_away(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        trial, _ = study.ask()
+        study.finish(trial, 1.0)
+    path = workspace.folder / FOLDER / JOURNAL
+    whole = path.read_bytes()
+    for torn in (b'{"op_code": 4, "tri', b"x" * 70_000):
+        path.write_bytes(whole + torn)
+        open_storage(path)
+        assert path.read_bytes() == whole
+    with study_in(workspace) as study:
+        trial, _ = study.ask()
+        study.prune(trial)
+        assert [record.state for record in study.records()] == [JUDGED, PRUNED]

@@ -1,0 +1,64 @@
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from fake_loop import bowl, empty_workspace, fake_loop, study_in
+from test_page import ALLOWED, Page
+
+from penname.core.workspace import Workspace
+from penname.judge.tuning.page import render_tuning, tuning_section
+from penname.judge.tuning.summary import read_summary
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    made = empty_workspace(tmp_path)
+    with study_in(made, "random") as study:
+        fake_loop(made, study, bowl, monkeypatch, trials=24, proposer="random").run()
+    return made
+
+
+def test_the_page_stands_alone_and_all_its_drawings_are_valid(workspace: Workspace) -> None:
+    text = (workspace.folder / "tuning.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert {tag for tag, _ in page.elements} <= ALLOWED
+    assert "http://" not in text and "https://" not in text and "<script" not in text
+    drawings = re.findall(r"<svg.*?</svg>", text, re.S)
+    assert len(drawings) == 3, "history, parallel coordinates, importance"
+    for drawing in drawings:
+        root = ET.fromstring(drawing)
+        assert root.get("aria-label")
+        for element in root.iter():
+            for name in ("x", "y", "cx", "cy", "width", "height"):
+                if (value := element.get(name)) is not None:
+                    assert -60 <= float(value) <= 520, (name, value)
+    assert "Best against default" in text and "a device" in text
+    assert "<owl>" not in text and "&lt;owl&gt;" in text
+
+
+def test_every_trial_is_in_the_page(workspace: Workspace) -> None:
+    summary = read_summary(workspace)
+    assert summary is not None
+    judged = [trial for trial in summary["trials"] if trial["objective"] is not None]
+    history = re.findall(r"<svg.*?</svg>", tuning_section(summary), re.S)[0]
+    assert history.count("<circle") == len(judged)
+    assert set(summary["importance"]) == {"rate", "dropout"}
+    assert summary["importance"]["rate"] > summary["importance"]["dropout"]
+
+
+def test_a_page_of_few_trials_says_that_the_noise_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        fake_loop(workspace, study, bowl, monkeypatch, trials=1).run()
+    summary = read_summary(workspace)
+    assert summary is not None
+    assert "The noise is not yet measured" in render_tuning(summary)
+
+
+def test_a_broken_summary_is_as_good_as_none(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    assert read_summary(workspace) is None
+    (workspace.folder / "tune").mkdir()
+    (workspace.folder / "tune" / "tuning.json").write_text("[", encoding="utf-8")
+    assert read_summary(workspace) is None
