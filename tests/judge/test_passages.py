@@ -13,7 +13,7 @@ from penname.judge.copying import CopyIndex
 from penname.judge.guard import CopyGuard
 from penname.judge.judging import make_subject
 from penname.judge.parts import Parts
-from penname.judge.passages import Opening, find_openings
+from penname.judge.passages import Opening, behind_opening, find_openings
 from penname.judge.subject import JudgeOptions
 from penname.text.prepare import PreparedPost
 
@@ -41,6 +41,7 @@ def test_an_opening_is_the_beginning(text: str) -> None:
     for found in find_openings([post(text)]):
         opening = found.text.removeprefix("A title\n\n")
         assert text.startswith(opening) and 30 <= len(opening.split()) <= 50
+        assert behind_opening(text).split() == text.split()[len(opening.split()) :]
         assert found.rest == len(text.split()) - len(opening.split())
 
 

@@ -48,6 +48,20 @@ def test_another_voice_is_far_from_the_blog() -> None:
     assert len({name for name, *_ in table}) == len(table)
 
 
+def test_beginnings_are_compared_with_beginnings() -> None:
+    """Posts begin in another manner than they go on: what is written behind openings must not be told by that."""
+
+    def whole(count: int, first: int) -> list[Passage]:
+        starts, ends = posts(SHORT, count, first, 60), posts(LONG, count, first, 30)
+        return [Passage(f"Once. {start.text} {end.text}", start.post) for start, end in zip(starts, ends, strict=True)]
+
+    heldout, training = whole(8, 100), whole(60, 0)
+    written = [Passage(p.text, 100 + n % 8) for n, p in enumerate(posts(SHORT, 40, 300))]
+    voice = measure_voice(written, heldout, training, behind=lambda text: text.removeprefix("Once. "))
+    assert voice.auc is not None and voice.auc.value < 0.75
+    assert all(0.2 < value < 0.8 for value in voice.halves_auc)
+
+
 def test_passages_are_cut_to_what_most_of_them_have() -> None:
     training, heldout = posts(SHORT, 40, 0), posts(SHORT, 8, 100)
     short = [Passage(" ".join(p.text.split()[:110]), 100 + n % 8) for n, p in enumerate(posts(SHORT, 30, 300))]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from penname.judge.words import (
     Passage,
+    draw_early,
     draw_evenly,
     part_spans,
     parts,
@@ -65,3 +66,13 @@ def test_drawing_evenly_lets_no_post_dominate() -> None:
     assert drawn == draw_evenly(passages, 6, seed=1)
     assert len(draw_evenly(passages, 100)) == 52
     assert draw_evenly(passages, -1) == draw_evenly([], 3) == []
+
+
+def test_early_windows_come_first() -> None:
+    """The first window of every post, earlier groups before others, then the second ones."""
+    heldout = [Passage("a1 a2 b1 b2 c1", 1), Passage("d1 d2", 2)]
+    training = [Passage("e1 e2 f1 f2", 3), Passage("g1", 4)]
+    drawn = [passage.text for passage in draw_early([heldout, training], 2, 9)]
+    assert sorted(drawn[:2]) == ["a1 a2", "d1 d2"] and drawn[2:] == ["e1 e2", "b1 b2", "f1 f2"]
+    assert draw_early([heldout, training], 2, 3) == draw_early([heldout, training], 2, 9)[:3]
+    assert draw_early([], 2, 3) == draw_early([heldout], 2, -1) == []

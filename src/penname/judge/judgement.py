@@ -19,7 +19,7 @@ from penname.judge.fit import Fit, measure_fit, scored_posts
 from penname.judge.fluency import Fluency, measure_fluency
 from penname.judge.guard import CopyGuard
 from penname.judge.parts import Parts, texts_key
-from penname.judge.passages import Passages, write_passages
+from penname.judge.passages import Passages, behind_opening, write_passages
 from penname.judge.recital import PrivateData, Recited, measure_extraction, measure_private
 from penname.judge.statistics import Interval, bits_per_byte_interval
 from penname.judge.style import sentence_lengths
@@ -121,7 +121,7 @@ def _voice(subject: Subject, passages: Passages, options: JudgeOptions) -> Voice
     generated = [Passage(each.text, each.post) for each in passages.guarded]
     heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
     background = list(_first_of(subject.background(), subject.training_words))
-    return measure_voice(generated, heldout, training, background, options.seed)
+    return measure_voice(generated, heldout, training, background, options.seed, behind_opening)
 
 
 def _first_of(texts: Iterable[str], count: int) -> Iterator[str]:

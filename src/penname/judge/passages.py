@@ -95,6 +95,11 @@ def find_openings(posts: Sequence[PreparedPost]) -> list[Opening]:
     return found
 
 
+def behind_opening(text: str) -> str:
+    """What of a post's text stands behind its opening."""
+    return text[len(_first_words(text, _opening_size(text))) :].lstrip()
+
+
 def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Device, options: JudgeOptions) -> Passages:
     """Write the passages, evenly over the openings. Raises `InputError` where no held-out post has one."""
     openings = find_openings(subject.heldout)

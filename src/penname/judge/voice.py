@@ -10,13 +10,13 @@ and between two halves of the real blog at the same amount of text: that is what
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penname.judge.classifier import Auc, real_vs_generated
 from penname.judge.delta import Deltas, Distance, measure_delta, profile_blog
 from penname.judge.style import find_function_words, measure_style, word_figure
-from penname.judge.words import Passage, draw_evenly, windows
+from penname.judge.words import Passage, draw_early, draw_evenly, windows
 
 _SPLITS = 3
 _PASSAGES = 1000
@@ -97,25 +97,34 @@ def measure_voice(
     training: Sequence[Passage],
     background: Sequence[str] = (),
     seed: int = 0,
+    behind: Callable[[str], str] = str,
 ) -> Voice:
     """Measure the voice of `generated` passages against whole `heldout` and `training` posts.
 
     A generated passage bears the number of the held-out post whose opening prompted it; a held-out or
     training passage is a whole post. `background` are texts by others, such as the base's replay text, for
     cosine Delta. All are cut to one length, the longest of 200, 150, 100 and 50 words that most generated
-    passages have and that the real posts yield enough of; real ones are drawn evenly over the posts.
+    passages have and that the real posts yield enough of.
+
+    The classifier compares like with like: `behind` gives what of a post stands behind its opening, and real
+    passages begin there, of held-out posts first, as generated ones do. Otherwise it would tell introductions
+    from the middle of posts. Figures of style and Delta take held-out posts as a whole, evenly over the posts.
     """
-    length = _common_length(generated, [*heldout, *training])
+    rests = [[Passage(behind(p.text), p.post) for p in group] for group in (heldout, training)]
+    length = _common_length(generated, [*rests[0], *rests[1]])
     made = _cut(generated, length)
     count = len(made)
     trained = _cut(training, length)
     held = draw_evenly(_cut(heldout, length), count, seed)
-    real = held + draw_evenly(trained, count - len(held), seed)
+    real = draw_early(rests, length, count, seed)
     profile = profile_blog([p.text for p in training], [p.post for p in training], background)
     function_words = find_function_words(p.text for p in draw_evenly(trained, _PASSAGES, seed))
     halves = [_halves(trained, count, split) for split in range(seed, seed + _SPLITS)]
     # One pass over the folds each: the splits differ already, and only their mean is told.
-    auc_halves = [real_vs_generated(one, two, repeats=1, seed=seed) for one, two in halves]
+    auc_halves = [
+        real_vs_generated(*_early_halves(rests[1], length, count, split), repeats=1, seed=seed)
+        for split in range(seed, seed + _SPLITS)
+    ]
     figures, together = _style(made, held or real, halves, function_words)
     return Voice(
         auc=real_vs_generated(real, made, seed=seed),
@@ -167,8 +176,19 @@ def _cut(passages: Sequence[Passage], length: int) -> list[Passage]:
 
 def _halves(passages: Sequence[Passage], count: int, split: int) -> tuple[list[Passage], list[Passage]]:
     """Two halves of the posts, by a stable hash, `count` passages of each."""
+    one, two = _split(passages, split)
+    return draw_evenly(one, count, split), draw_evenly(two, count, split)
+
+
+def _early_halves(posts: Sequence[Passage], length: int, count: int, split: int) -> tuple[list[Passage], list[Passage]]:
+    """The same with passages from the beginnings of the posts."""
+    one, two = _split(posts, split)
+    return draw_early([one], length, count, split), draw_early([two], length, count, split)
+
+
+def _split(passages: Sequence[Passage], split: int) -> tuple[list[Passage], list[Passage]]:
     halves: tuple[list[Passage], list[Passage]] = ([], [])
     for passage in passages:
         digest = hashlib.blake2b(f"{split} {passage.post}".encode(), digest_size=8).digest()
         halves[digest[0] & 1].append(passage)
-    return draw_evenly(halves[0], count, split), draw_evenly(halves[1], count, split)
+    return halves

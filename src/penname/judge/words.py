@@ -106,6 +106,21 @@ def draw_evenly(passages: Sequence[Passage], count: int, seed: int = 0) -> list[
     return [shuffled[place] for _, place in sorted(ranked)[: max(0, count)]]
 
 
+def draw_early(groups: Sequence[Sequence[Passage]], size: int, count: int, seed: int = 0) -> list[Passage]:
+    """At most `count` windows of `size` words: first windows before second ones, those of earlier groups before others.
+
+    A passage that goes on from an opening stands at the beginning of a post, and is to be compared with beginnings.
+    """
+    choose = random.Random(seed)
+    ranked = [
+        (number, place, choose.random(), Passage(window, passage.post))
+        for place, group in enumerate(groups)
+        for passage in group
+        for number, window in enumerate(windows(passage.text, size))
+    ]
+    return [passage for *_, passage in sorted(ranked, key=lambda each: each[:3])[: max(0, count)]]
+
+
 def post_windows(texts: Sequence[str], posts: Sequence[int], size: int) -> list[Passage]:
     """All windows of `size` words of all posts, in order."""
     return [Passage(w, post) for text, post in zip(texts, posts, strict=True) for w in windows(text, size)]
