@@ -72,7 +72,8 @@ def _books_on(
         raise InputError(f"--engine {engine} reads a folder: fetch the books first (penname books --mirror URL).")
     if wrong := [word for word in words if "=" not in word]:
         raise InputError(f"--engine-setting is NAME=VALUE, not {wrong[0]}.")
-    settings = dict(word.split("=", 1) for word in words)
+    pairs = (word.split("=", 1) for word in words)
+    settings = {name: int(value) if value.isdigit() else value for name, value in pairs}
     kind = "local" if engine == "datatrove" else engine
     with showing():
         run_pipeline(folder, out, chosen, Engine(kind, tasks, workers, settings))
@@ -122,6 +123,24 @@ def pretrain(
             save_result(result, out)
             package_base(out, books, result)
             print(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.seconds / 60:.0f} minutes.")
+
+
+@app.command()
+def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: given.AsJson = False) -> None:
+    """Measure how fast each device here is, and say how long a blog takes."""
+    from penname.core.files import write_json
+    from penname.core.terminal import print_json
+    from penname.use.bench import as_text
+    from penname.use.bench import bench as measure
+
+    with showing():
+        found = measure(device)
+    if out is not None:
+        write_json(out, found.to_json())
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print(as_text(found))
 
 
 @app.command()

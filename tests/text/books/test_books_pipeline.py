@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from penname.cli import main
 from penname.core.errors import InputError
 from penname.text.books.options import BooksOptions
 from penname.text.books.shelf import build_shelf
@@ -25,9 +26,7 @@ def prose(seed: int) -> str:
     chance = random.Random(seed)
     lines = []
     for _ in range(60):
-        a, b, c = (
-            "".join(chance.choices("aeiou", k=1) + chance.choices("bdlmnrst", k=4)).title() for _ in range(3)
-        )
+        a, b, c = ("".join(chance.choices("aeiou", k=1) + chance.choices("bdlmnrst", k=4)).title() for _ in range(3))
         lines.append(f"{a} was in the garden with {b} when the letter of {c} came, and they read it to {a}.")
     return "\n\n".join(lines)
 
@@ -38,16 +37,10 @@ def folder(tmp_path: Path) -> Path:
     books.mkdir()
     for name in ("old.txt", "middle.txt", "new.txt", "page.html"):
         (books / name).write_bytes((FILES / name).read_bytes())
-    (books / "many.txt.bz2").write_bytes(
-        bz2.compress("\n<|endoftext|>\n".join(map(prose, range(6))).encode())
-    )
-    (books / "twin.txt").write_text(
-        (FILES / "middle.txt").read_text(encoding="latin-1").replace("geraniums", "roses")
-    )
+    (books / "many.txt.bz2").write_bytes(bz2.compress("\n<|endoftext|>\n".join(map(prose, range(6))).encode()))
+    (books / "twin.txt").write_text((FILES / "middle.txt").read_text(encoding="latin-1").replace("geraniums", "roses"))
     (books / "short.txt").write_text("Too short.")
-    (books / "french.txt").write_text(
-        "Le vieux gardien du phare n'en sortait plus que pour aller au village. " * 40
-    )
+    (books / "french.txt").write_text("Le vieux gardien du phare n'en sortait plus que pour aller au village. " * 40)
     (books / "broken.epub").write_bytes(b"PK nothing")
     return books
 
@@ -104,9 +97,7 @@ def test_executors_for_slurm_and_ray_are_built_and_their_blocks_travel(folder: P
     assert [type(executor).__name__ for executor in executors] == ["SlurmPipelineExecutor"] * 6
     assert [executor.tasks for executor in executors] == [64, 64, executors[2].tasks, 1, 64, 1]
     assert executors[3].depends is executors[2]
-    ray = build_executors(
-        folder, tmp_path / "ray", OPTIONS, Engine("ray", tasks=4, settings={"mem_per_cpu_gb": 3})
-    )
+    ray = build_executors(folder, tmp_path / "ray", OPTIONS, Engine("ray", tasks=4, settings={"mem_per_cpu_gb": 3}))
     assert type(ray[0]).__name__ == "RayPipelineExecutor" and ray[0].mem_per_cpu_gb == 3
     for executor in executors:
         blocks = dill.loads(dill.dumps(executor.pipeline))
@@ -141,3 +132,36 @@ def test_a_signature_in_pieces_is_the_same_signature() -> None:
     shingles = whole.get_shingles(text)
     assert len(shingles) > 4096
     assert pieces.get_signature(shingles) == whole.get_signature(shingles)
+
+
+def test_the_command_line_runs_the_pipeline(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    engine = ["--engine", "datatrove", "--tasks", "2", "--workers", "1"]
+    monkeypatch.setattr("sys.argv", ["penname", "books", str(folder), "--out", str(out), "--min-words", "50", *engine])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"{out}: 2 shards.\n"
+    assert len(rows(out / "index.tsv")) == len(documents(list(shards_of(out, OPTIONS))))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--mirror", "https://example.org", "--engine", "ray"], "--engine ray reads a folder"),
+        (["FOLDER", "--engine", "slurm", "--engine-setting", "time"], "--engine-setting is NAME=VALUE, not time"),
+        (["FOLDER", "--engine", "slurm", "--engine-setting", "time=1:00"], "Slurm needs the settings partition"),
+        (["FOLDER", "--engine", "spark"], "'spark' is no engine"),
+    ],
+)
+def test_an_engine_that_cannot_run_is_told(
+    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [str(folder) if word == "FOLDER" else word for word in words]
+    monkeypatch.setattr("sys.argv", ["penname", "books", *given])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
