@@ -176,6 +176,80 @@ def test_too_slow_a_machine_drops_steps_and_still_reaches_rate_zero(monkeypatch:
     assert trainer.state.progress == pytest.approx(1.0)
 
 
+def test_too_fast_a_machine_adds_steps_up_to_what_was_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, run = make(steps=10)
+    run.seconds, run.most_steps = 100.0, 15
+    trainer = Trainer(model, run)
+    monkeypatch.setattr(Trainer, "possible_steps", lambda self, clock: 1_000.0)
+    fitted = trainer.fit()
+    assert fitted.steps == 15
+    assert trainer.state.progress == pytest.approx(1.0)
+
+
+def test_a_run_whose_time_is_over_ends_though_more_steps_were_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, run = make(steps=10)
+    run.seconds, run.most_steps = 1e-9, 1_000
+    trainer = Trainer(model, run)
+    assert trainer.fit().steps <= 10
+
+
+def test_with_one_window_left_activations_are_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = losses(fit(dropout=0.0))
+    model, run = make(dropout=0.0)
+    trainer = Trainer(model, run)
+    forward: Callable[..., Any] = trainer.forward
+
+    def scarce(ids: torch.Tensor, *rest: Any) -> Any:
+        if not model.checkpointing:
+            raise torch.OutOfMemoryError("out of memory")
+        return forward(ids, *rest)
+
+    monkeypatch.setattr(trainer, "forward", scarce)
+    fitted = trainer.fit()
+    assert trainer.micro_rows == 1
+    np.testing.assert_allclose(losses(fitted), plain, rtol=1e-4)
+
+
+def test_the_best_weights_may_lie_in_a_file_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
+    def run_of(folder: Path, **named: Any) -> Fitted:
+        model, run = make(folder, **named)
+        figures = iter([3.0, 1.0, 2.0, 2.5, 4.0, 5.0])
+        run.evaluations, run.sparing = 5, folder.name != "plain"
+        run.validate = lambda network: next(figures) if run.stop_after is None else 3.0
+        return train(model, run)
+
+    plain, spared = run_of(tmp_path / "plain"), run_of(tmp_path / "spared")
+    assert (tmp_path / "spared" / "best.safetensors").is_file()
+    assert plain.best_step == spared.best_step == 4
+    for left, right in zip(plain.model.parameters(), spared.model.parameters(), strict=True):
+        assert torch.equal(left, right)
+    with pytest.raises(Interrupted):
+        run_of(tmp_path / "cut", stop_after=4)
+    assert run_of(tmp_path / "cut").best == 1.0
+
+
+def test_compiled_layers_are_left_out_of_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, run = make()
+    seen: list[str] = []
+
+    class Stance:
+        def __init__(self, stance: str) -> None:
+            seen.append(stance)
+
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(torch.compiler, "set_stance", Stance)
+    trainer = Trainer(model, run)
+    trainer.evaluated(lambda network: 1.0)
+    assert seen == []
+    model.layers_compiled = True
+    trainer.evaluated(lambda network: 1.0)
+    assert seen == ["force_eager"]
+    model.compile_layers(False)
+
+
 def test_the_schedule_rises_stays_and_falls_to_zero() -> None:
     rates = [learning_rate(step / 100, 0.1, 0.4) for step in range(101)]
     assert rates[0] == 0.0

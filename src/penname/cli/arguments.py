@@ -30,6 +30,8 @@ Quiet = Annotated[bool, Option("--quiet", "-q", help="Print results and warnings
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 AsJson = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
 
+BenchFile = Annotated[Path | None, Option("--out", metavar="FILE", help="Also write what was measured as JSON.")]
+
 # -- where -------------------------------------------------------------------------------------------------------------
 
 WorkspaceFolder = Annotated[
@@ -76,6 +78,10 @@ FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small netwo
 TrainMinutes = Annotated[
     float | None,
     Option("--minutes", help="Time that training may take. [default: 10 on a CPU, else what it needs]"),
+]
+Memory = Annotated[
+    float | None,
+    Option("--memory", metavar="GB", help="Memory that training may take in all. [default: what is free]"),
 ]
 DemoMinutes = Annotated[float, Option("--minutes", help="Time that training may take.")]
 Steps = Annotated[int | None, Option(help="Optimizer steps, instead of a time.")]

@@ -99,6 +99,7 @@ def train(
     split: given.SplitHow = "hash",
     cap: given.Cap = 0.2,
     device: given.Device = "auto",
+    memory: given.Memory = None,
     seed: given.TrainSeed = 1,
     anyway: given.Anyway = False,
     again: given.Again = False,
@@ -130,6 +131,7 @@ def train(
         goldfish=goldfish,
         strength=strength,
         device=device,
+        memory=memory,
         seed=seed,
         anyway=anyway,
         again=again,
@@ -198,6 +200,7 @@ def plan(
     steps: given.Steps = None,
     passes: given.BlogPasses = None,
     device: given.Device = "auto",
+    memory: given.Memory = None,
     seed: given.TrainSeed = 1,
     anyway: given.Anyway = False,
 ) -> None:
@@ -212,6 +215,7 @@ def plan(
         steps=steps,
         passes=passes,
         device=device,
+        memory=memory,
         seed=seed,
         anyway=anyway,
     )

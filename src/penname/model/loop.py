@@ -34,6 +34,8 @@ from penname.model.quantise import as_stored
 from penname.model.settings import TrainSettings, learning_rate
 from penname.text.batches import Mixture
 
+_LATE = 0.8
+"""Progress from which on a run gets no more steps, however fast the machine has become."""
 _SMALL_PART = 64 * 2**20
 """Bytes of a part of a checkpoint where memory is scarce: a part is held twice while it is written."""
 
@@ -318,15 +320,15 @@ class Trainer:
         )
 
     def keep_promise(self, clock: "Clock") -> None:
-        """Drop steps when the time would run out; the schedule stretches over what is left."""
-        if self.run.seconds is None or self.state.step % self.every:
+        """Drop steps when the time would run out, add some when it would not; the schedule stretches over the rest."""
+        if self.run.seconds is None or self.state.step % self.every or self.state.step >= self.state.total:
             return
         possible = int(parallel.from_first(lambda: self.possible_steps(clock)))
         total = self.state.total
         if possible < total * 0.97:
             events.note(f"The machine is slower than planned: {possible} steps instead of {total}, to end on time.")
             self.state.total = possible
-        elif total < self.run.most_steps and possible > total * 1.03:
+        elif total < self.run.most_steps and possible > total * 1.03 and self.state.progress < _LATE:
             self.state.total = min(possible, self.run.most_steps)
             events.note(f"The machine is faster than planned: {self.state.total} steps instead of {total}.")
 

@@ -21,6 +21,7 @@ from penname.core import events
 from penname.core.device import Device, pick_device
 from penname.core.errors import InputError
 from penname.core.files import read_json, write_json
+from penname.core.memory import spare
 from penname.core.workspace import Step, Workspace, content_hash, run_step
 from penname.text.prepare import Prepared, PrepareOptions, prepare, workspace_for
 
@@ -232,10 +233,14 @@ class _Job:
         options, device, config = self.options, self.device, self.loaded.config
         context = min(config.max_position_embeddings, 512 if device.slow else 1024)
         model = self.loaded.model.to(device.torch)
+        if options.memory:
+            spare()
         # The weights are there already, and counted again in what is needed.
         room = device.room(int((options.memory or 0) * 1e9)) + config.parameters() * 4
         value_bytes = 4 if device.precision == "fp32" else 2
         fit = fit_memory(config, context, _ROWS_AT_ONCE[device.slow], value_bytes, room)
+        if fit.sparing:
+            spare()
         wishes = self.wishes()
         with events.task("Measuring the speed"):
             speeds = measure_speeds(
@@ -277,6 +282,8 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
     job = _Job(prepared, options)
     plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
     loaded, device = job.loaded, job.device
+    if plan.sparing:
+        spare()
     for reason in plan.reasons:
         events.note(reason)
     replay = None
