@@ -17,7 +17,7 @@ from typing import Any
 
 from penname import __version__
 from penname.core import events
-from penname.core.device import pick_device
+from penname.core.device import Device, pick_device
 from penname.core.errors import InputError
 from penname.core.files import read_json, write_json, write_text
 from penname.core.workspace import Step, Workspace, content_hash, file_hashes, run_step
@@ -138,10 +138,18 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
 
 
 def measure(
-    subject: Subject, options: JudgeOptions, training: Training, parts: Parts | None = None, date: str = ""
+    subject: Subject,
+    options: JudgeOptions,
+    training: Training,
+    parts: Parts | None = None,
+    date: str = "",
+    device: Device | None = None,
 ) -> tuple[Judgement, dict[str, Any]]:
-    """Judge without a workspace: all that was measured, and the figures. For a loop that judges many models."""
-    device = pick_device(options.device)
+    """Judge without a workspace: all that was measured, and the figures. For a loop that judges many models.
+
+    `device` is picked by the options unless given.
+    """
+    device = device or pick_device(options.device)
     judgement = judge(subject, parts or Parts(None), device, options)
     before = options.seconds_before or training.seconds
     figures = list_figures(judgement, date or _now(), before, [])

@@ -86,7 +86,7 @@ def judge_trial(
     subject = replace(ground.subject, adapted=Candidate(key, lambda: loaded))
     writing = {name: values[name] for name in ("temperature", "min_p")}
     options = replace(ground.options, sampling=writing, seed=seed)
-    return measure(subject, options, training, parts)
+    return measure(subject, options, training, parts, device=ground.device)
 
 
 class _Watch:
