@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from taught import END, POSTS, network, taught, tokenizer
@@ -27,10 +29,7 @@ def one_thread():
 
 
 def texts(model, prompt, settings, **more):
-    return [
-        draft.text
-        for draft in gathered(generate(model, tokenizer(), prompt, settings, DEVICE, **EXACT, **more))
-    ]
+    return [draft.text for draft in gathered(generate(model, tokenizer(), prompt, settings, DEVICE, **EXACT, **more))]
 
 
 def slow_greedy(model, prompt, count, context):
@@ -59,9 +58,7 @@ def test_a_post_is_finished_and_ends_by_itself(post):
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
 def test_every_precision_writes_what_was_learned(precision):
-    drafts = gathered(
-        generate(taught(), tokenizer(), OPENINGS[0], GREEDY, DEVICE, end=END, precision=precision)
-    )
+    drafts = gathered(generate(taught(), tokenizer(), OPENINGS[0], GREEDY, DEVICE, end=END, precision=precision))
     assert OPENINGS[0] + drafts[0].text == POSTS[0]
 
 
@@ -76,9 +73,7 @@ def test_without_a_prompt_a_post_begins():
 
 
 def test_it_is_cut_at_its_length():
-    drafts = gathered(
-        generate(taught(), tokenizer(), OPENINGS[0], SamplingSettings(max_tokens=3), DEVICE, **EXACT)
-    )
+    drafts = gathered(generate(taught(), tokenizer(), OPENINGS[0], SamplingSettings(max_tokens=3), DEVICE, **EXACT))
     assert (drafts[0].finish, drafts[0].tokens, drafts[0].ended) == ("length", 3, False)
 
 
@@ -88,9 +83,7 @@ def test_it_may_not_end_too_early():
     assert (drafts[0].finish, drafts[0].tokens) == ("length", 40)
 
 
-@pytest.mark.parametrize(
-    "stop", [["ferry"], [", and the f"], ["nothing of the kind", "captain", "ferry"], [""]]
-)
+@pytest.mark.parametrize("stop", [["ferry"], [", and the f"], ["nothing of the kind", "captain", "ferry"], [""]])
 def test_it_stops_before_a_stop_string(stop):
     draft = gathered(generate(taught(), tokenizer(), OPENINGS[3], GREEDY, DEVICE, **EXACT, stop=stop))[0]
     rest = POSTS[3].removeprefix(OPENINGS[3])
@@ -185,12 +178,21 @@ def test_no_sequence_is_repeated_where_that_is_forbidden(temperature):
     assert len(set(readable)) == len(readable)
 
 
+def test_the_sequence_penalty_breaks_a_loop_and_leaves_single_tokens_alone():
+    model = _wider(tokenizer().get_vocab_size())
+    plain = SamplingSettings(temperature=0, max_tokens=40, min_tokens=40, repetition_penalty=1.0)
+    loop = texts(model, "a", plain)[0]
+    broken = texts(model, "a", dataclasses.replace(plain, sequence_penalty=5.0))[0]
+    kinds = [len({text[place : place + 4] for place in range(len(text) - 3)}) for text in (broken, loop)]
+    assert kinds[0] > kinds[1]
+    start = next(place for place in range(len(loop)) if loop[place] != broken[place])
+    assert start >= 2, "nothing is dearer before something is repeated"
+
+
 def test_the_penalty_keeps_a_loop_from_going_on():
     model = _wider(tokenizer().get_vocab_size())
     loop = texts(model, "a", SamplingSettings(temperature=0, max_tokens=40, min_tokens=40))[0]
-    free = texts(
-        model, "a", SamplingSettings(temperature=0, max_tokens=40, min_tokens=40, repetition_penalty=1.5)
-    )[0]
+    free = texts(model, "a", SamplingSettings(temperature=0, max_tokens=40, min_tokens=40, repetition_penalty=1.5))[0]
     assert len(set(free)) > len(set(loop))
 
 
@@ -204,9 +206,7 @@ def test_the_guard_holds(settings, longest):
     held = generate_batch(
         taught(), tokenizer(), OPENINGS, settings, DEVICE, **EXACT, blocked=[guard.blocked] * len(OPENINGS)
     )
-    single = gathered(
-        generate(taught(), tokenizer(), OPENINGS[1], settings, DEVICE, **EXACT, blocked=guard.blocked)
-    )[0]
+    single = gathered(generate(taught(), tokenizer(), OPENINGS[1], settings, DEVICE, **EXACT, blocked=guard.blocked))[0]
     assert max(index.longest_run(draft.text).words for draft in free) > 5
     for draft in (*held, single):
         assert index.longest_run(draft.text).words <= longest

@@ -12,6 +12,7 @@ from penname.core.errors import InputError, PennameError
 from penname.model.sampling import (
     Candidates,
     NgramBan,
+    Repeats,
     SamplingSettings,
     candidates,
     draw,
@@ -130,6 +131,26 @@ def test_banned_ngrams_are_those_written_before(tokens, n):
     last = tuple(tokens[len(tokens) - n + 1 :]) if n > 1 else ()
     wanted = {token for token in range(4) if n and len(tokens) >= n - 1 and (*last, token) in grams}
     assert ban.banned() == wanted
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+def test_what_goes_on_with_a_repeated_sequence_costs_by_its_length(tokens):
+    """Against the definition: the longest end of the text that stands before an earlier occurrence of the token."""
+    breaks = {3}
+    wanted: dict[int, float] = {}
+    for following in range(4):
+        longest = 0
+        for place in range(1, len(tokens)):
+            if tokens[place] != following:
+                continue
+            length = 0
+            while length < place and tokens[place - 1 - length] == tokens[-1 - length] != 3:
+                length += 1
+            longest = max(longest, length)
+        if longest >= 2:
+            wanted[following] = 0.8 * 1.75 ** (min(longest, 31) - 2)
+    assert Repeats(0.8, tokens, breaks).costs() == pytest.approx(wanted)
+    assert Repeats(0.0, tokens, breaks).costs() == {}
 
 
 def test_every_setting_has_a_sentence():

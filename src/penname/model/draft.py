@@ -7,10 +7,10 @@ In: candidates for the next token, one step after another. Out: the text that ea
         shown = row.take(candidates(logits, settings)[0], lambda: everything(logits[0], 0.8))
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from penname.model.sampling import Candidates, NgramBan, SamplingSettings, draw
+from penname.model.sampling import Candidates, NgramBan, Repeats, SamplingSettings, draw
 from penname.model.text_stream import TextStream
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Row:
         blocked: Blocked | None = None,
         stop: Sequence[str] = (),
         needs_space: bool = False,
+        breaks: Collection[int] = (),
     ) -> None:
         self.settings, self.end, self.blocked = settings, end, blocked
         self.tokens = list(start)
@@ -47,11 +48,16 @@ class Row:
         self._random = settings.random(draft)
         self._stream = TextStream(tokenizer)
         self._ngrams = NgramBan(settings.no_repeat_ngram, start)
+        self._repeats = Repeats(settings.sequence_penalty, start, breaks)
 
     def banned(self) -> list[int]:
         """Tokens that may not come next, whatever their probability."""
         early = [self.end] if self.written < self.settings.min_tokens else []
         return [*(self._ngrams.banned() - {self.end}), *early]
+
+    def costs(self) -> dict[int, float]:
+        """Tokens that would go on with a repeated sequence, and what that takes off their logits."""
+        return self._repeats.costs() if self.settings.sequence_penalty else {}
 
     def take(self, found: Candidates, widen: Callable[[], Candidates]) -> str:
         """Draw the next token and return the text that can be shown now.
@@ -66,6 +72,7 @@ class Row:
             return self._show(self._stream.flush())
         self.tokens.append(token)
         self._ngrams.add(token)
+        self._repeats.add(token)
         self.written += 1
         piece = self._stream.push(token)
         if self.written >= self.settings.max_tokens:

@@ -99,6 +99,7 @@ def generate(
             blocked=blocked,
             stop=stop,
             needs_space=needs_space,
+            breaks=rules.breaks,
         )
         logits = first
         while not row.finish:
@@ -118,8 +119,7 @@ def gathered(pieces: Iterable[Piece]) -> tuple[Draft, ...]:
         texts.setdefault(piece.draft, []).append(piece.text)
         last[piece.draft] = piece
     return tuple(
-        Draft("".join(texts[draft]), piece.finish, piece.tokens, piece.refused)
-        for draft, piece in last.items()
+        Draft("".join(texts[draft]), piece.finish, piece.tokens, piece.refused) for draft, piece in last.items()
     )
 
 
@@ -156,6 +156,7 @@ def generate_batch(
                 blocked=refuse,
                 stop=stop,
                 needs_space=needs_space,
+                breaks=rules.breaks,
             )
         )
     room = rules.room(max((len(row.tokens) for row in rows), default=1))
@@ -199,14 +200,7 @@ def _prepared(model: GPT | DecodingWeights, device: Device, precision: str, rows
 
 def _rows_at_once(weights: DecodingWeights, device: Device, room: int) -> int:
     config = weights.config
-    each = (
-        2
-        * config.num_hidden_layers
-        * config.num_key_value_heads
-        * config.head_dim
-        * room
-        * weights.dtype.itemsize
-    )
+    each = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * room * weights.dtype.itemsize
     budget = _CACHE_BYTES if device.kind == "cpu" else max(_CACHE_BYTES, device.memory // 4)
     return max(1, min(_MOST_ROWS, budget // each))
 
@@ -227,9 +221,7 @@ def _forward(decoding: Decoding, rows: Sequence[Row], context: int) -> tuple[Ten
     return logits, True
 
 
-def _write_all(
-    rules: Rules, rows: Sequence[Row], device: Device, room: int, advance: Callable[[int], None]
-) -> None:
+def _write_all(rules: Rules, rows: Sequence[Row], device: Device, room: int, advance: Callable[[int], None]) -> None:
     """Write all rows to their ends; once half of them are done, only the others stay in the batch."""
     decoding = Decoding(rules.weights, device, len(rows), room)
     logits = decoding.read([row.tokens for row in rows])

@@ -8,7 +8,7 @@ In: a prompt, or the logits of some drafts. Out: the ids to read, or the text th
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,14 @@ class Rules:
         never = _never_written(tokenizer, weights.config.vocab_size, end)
         self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
         self._spaceless: Tensor | None = None
+
+    @cached_property
+    def breaks(self) -> frozenset[int]:
+        """Tokens that end a line: behind them nothing counts as repeated."""
+        if not self.settings.sequence_penalty:
+            return frozenset()
+        size = min(self.weights.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
+        return frozenset(number for number in range(size) if "\n" in self.tokenizer.decode([number]))
 
     def start(self, prompt: str) -> tuple[list[int], bool]:
         """The ids to read for `prompt`, and whether a space at its end was left out.
@@ -71,6 +79,10 @@ class Rules:
                 last = row.tokens[-settings.penalty_window :]
                 recent[number, : len(last)] = last
             penalise(logits, torch.from_numpy(recent).to(place), settings.repetition_penalty, self.end)
+        costs = [(number, token, cost) for number, row in enumerate(rows) for token, cost in row.costs().items()]
+        if costs:
+            found, tokens, values = (torch.tensor(column, device=place) for column in zip(*costs, strict=True))
+            logits[found, tokens] -= values
         if self._never.numel():
             logits[:, self._never] = -torch.inf
         banned = [(number, token) for number, row in enumerate(rows) for token in row.banned()]

@@ -11,7 +11,7 @@ filters does not matter. What passes is drawn from in proportion to its probabil
 
 import contextlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -24,7 +24,9 @@ from penname.core.errors import InputError, PennameError
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "sequence_penalty")
+_FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
+"""Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
 _GREEDY = 32
 """Tokens looked at when the most probable one is wanted and some may be refused."""
 
@@ -49,6 +51,12 @@ class SamplingSettings:
         default=1.15, metadata={"text": "Makes the tokens written last less probable (1: off, 1.1: mildly)."}
     )
     penalty_window: int = field(default=128, metadata={"text": "How many tokens back the penalty looks."})
+    sequence_penalty: float = field(
+        default=0.0,
+        metadata={
+            "text": "Makes a token less probable that would go on with a repeated sequence (0: off, 0.8: usual)."
+        },
+    )
     no_repeat_ngram: int = field(
         default=0, metadata={"text": "Never write the same sequence of this many tokens twice (0: allowed)."}
     )
@@ -67,6 +75,8 @@ class SamplingSettings:
             wrong.append(f"min_p is a share between 0 and 1, not {self.min_p:g}")
         if not 0.1 <= self.repetition_penalty <= 10.0:
             wrong.append(f"repetition_penalty is a number from 0.1 to 10, not {self.repetition_penalty:g}")
+        if not 0.0 <= self.sequence_penalty <= 100.0:
+            wrong.append(f"sequence_penalty is a number from 0 to 100, not {self.sequence_penalty:g}")
         for name in ("top_k", "no_repeat_ngram", "min_tokens"):
             if getattr(self, name) < 0:
                 wrong.append(f"{name} must be 0 or more, not {getattr(self, name)}")
@@ -189,6 +199,50 @@ class NgramBan:
 
     def _last(self) -> tuple[int, ...]:
         return tuple(self._tokens[len(self._tokens) - self.n + 1 :])
+
+
+class Repeats:
+    """The sequences a draft goes on with that stand in it already, and what each next token would cost.
+
+    The penalty "don't repeat yourself" of text-generation-webui and llama.cpp: strength * 1.75 ** (length - 2) off
+    the logit of a token that would make a sequence of `length` + 1 tokens stand there twice, from 2 on. Single words
+    stay as probable as they are, unlike under a repetition penalty, which takes from `the` and the comma.
+    A sequence ends at the tokens of `breaks`, such as line ends.
+    """
+
+    def __init__(self, strength: float, tokens: Sequence[int], breaks: Collection[int] = ()) -> None:
+        self.strength, self._breaks = strength, breaks
+        self._tokens: list[int] = []
+        self._places: dict[int, list[int]] = {}
+        for token in tokens:
+            self.add(token)
+
+    def add(self, token: int) -> None:
+        """Take note of the next token."""
+        if self.strength > 0:
+            self._places.setdefault(token, []).append(len(self._tokens))
+            self._tokens.append(token)
+
+    def costs(self) -> dict[int, float]:
+        """What to take off the logits of the tokens that would go on with a repeated sequence."""
+        if not self._tokens or self._tokens[-1] in self._breaks:
+            return {}
+        longest: dict[int, int] = {}
+        for place in self._places[self._tokens[-1]][-_PLACES - 1 : -1]:
+            length = self._common(place)
+            following = self._tokens[place + 1]
+            if length >= _FREE and length > longest.get(following, 0):
+                longest[following] = length
+        return {token: self.strength * _GROWTH ** (length - _FREE) for token, length in longest.items()}
+
+    def _common(self, place: int) -> int:
+        """How many tokens up to `place` are those at the end."""
+        length, tokens = 1, self._tokens
+        while length <= min(place, _LONGEST) and tokens[place - length] == tokens[-1 - length]:
+            if tokens[place - length] in self._breaks:
+                break
+            length += 1
+        return length
 
 
 def _checked(chosen: Mapping[str, Any]) -> SamplingSettings:
