@@ -1,0 +1,127 @@
+"""How a model's text is drawn against what gives it away: a row for each setting of sampling.
+
+    python benchmarks/sampling.py WORKSPACE [--passages 200] [--device auto] [--json rows.json]
+
+WORKSPACE is one that `penname train` left. For each setting, passages go on from the openings of held-out posts; the
+row says how well a classifier tells them from real ones (AUC, 0.85 is wanted), where Burrows's Delta lies among the
+blog's own (percentile, 90 is wanted), how much is repeated (rep-4, beside real posts), how many words are known, the
+longest run copied without a guard, and bits per byte under the base: low where they say little, high where they ramble.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from penname.core.device import pick_device
+from penname.core.workspace import find_workspace
+from penname.judge.copying import CopyIndex
+from penname.judge.fluency import measure_fluency
+from penname.judge.guard import CopyGuard
+from penname.judge.judgement import _base_bits, _first_of, _vocabulary
+from penname.judge.judging import make_subject
+from penname.judge.parts import Parts
+from penname.judge.passages import behind_opening, write_passages
+from penname.judge.subject import JudgeOptions, Subject
+from penname.judge.voice import measure_voice
+from penname.judge.words import Passage
+
+SETTINGS: tuple[dict[str, float], ...] = (
+    {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1},
+    {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.0},
+    {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 0.9, "min_p": 0.02, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.1},
+    {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.05, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.01, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.0, "top_p": 0.98, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.0, "top_p": 0.95, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.0, "repetition_penalty": 1.0},
+    {"temperature": 1.1, "min_p": 0.02, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+)
+COLUMNS = (
+    "T",
+    "min-p",
+    "top-p",
+    "repet.",
+    "seq.",
+    "AUC",
+    "low",
+    "high",
+    "Delta",
+    "cosine",
+    "rep-4",
+    "known",
+    "run",
+    "bpb",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("--passages", type=int, default=200)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="the rows, and the first four passages of each")
+    arguments = parser.parse_args()
+    options = JudgeOptions(passages=arguments.passages, device=arguments.device, seed=arguments.seed)
+    subject = make_subject(find_workspace(arguments.workspace), options)
+    found = []
+    print(" ".join(f"{name:>6}" for name in (*COLUMNS, "s")), flush=True)
+    for row in rows(subject, options):
+        found.append(row)
+        print(" ".join(f"{_shown(row[name]):>6}" for name in (*COLUMNS, "s")), flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def rows(subject: Subject, options: JudgeOptions) -> Iterator[dict[str, Any]]:
+    device = pick_device(options.device)
+    index = CopyIndex([post.document for post in subject.training])
+    vocabulary = _vocabulary(subject, Parts(None))
+    heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
+    background = list(_first_of(subject.background(), subject.training_words))
+    for number, settings in enumerate(SETTINGS):
+        started = time.monotonic()
+        chosen = replace(options, sampling=settings)
+        passages = write_passages(subject, Parts(None), CopyGuard(index, 12), device, chosen)
+        seconds = time.monotonic() - started
+        texts = [each.text for each in passages.guarded]
+        made = [Passage(each.text, each.post) for each in passages.guarded]
+        voice = measure_voice(made, heldout, training, background, options.seed, behind_opening)
+        fluency, real = measure_fluency(texts, [post.text for post in subject.heldout], vocabulary)
+        base = _base_bits(subject, passages, Parts(None), device)
+        if not number:
+            print(
+                f"real posts: rep-4 {real.rep[4]:.4f}, known {real.known_word_rate:.4f}; halves AUC {voice.halves_auc}"
+            )
+        yield {
+            **dict(zip(COLUMNS, (settings.get(name, usual) for name, usual in _USUAL), strict=False)),
+            **{name: getattr(voice.auc, key, None) for name, key in (("AUC", "value"), ("low", "low"), ("high", "high"))},
+            "Delta": voice.delta.burrows.percentile if voice.delta else None,
+            "cosine": voice.delta.cosine.percentile if voice.delta and voice.delta.cosine else None,
+            "rep-4": fluency.rep[4],
+            "known": fluency.known_word_rate,
+            "run": max(index.longest_run(each.text).words for each in passages.free),
+            "bpb": base.value if base else None,
+            "s": seconds,
+            "passages": [f"[{each.opening[-200:]}] {each.text}" for each in passages.guarded[:4]],
+        }
+
+
+_USUAL = (("temperature", 0.8), ("min_p", 0.0), ("top_p", 1.0), ("repetition_penalty", 1.0), ("sequence_penalty", 0.0))
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    main()
