@@ -104,7 +104,9 @@ def rows(subject: Subject, options: JudgeOptions) -> Iterator[dict[str, Any]]:
             )
         yield {
             **dict(zip(COLUMNS, (settings.get(name, usual) for name, usual in _USUAL), strict=False)),
-            **{name: getattr(voice.auc, key, None) for name, key in (("AUC", "value"), ("low", "low"), ("high", "high"))},
+            "AUC": voice.auc.value if voice.auc else None,
+            "low": voice.auc.low if voice.auc else None,
+            "high": voice.auc.high if voice.auc else None,
             "Delta": voice.delta.burrows.percentile if voice.delta else None,
             "cosine": voice.delta.cosine.percentile if voice.delta and voice.delta.cosine else None,
             "rep-4": fluency.rep[4],
