@@ -4,7 +4,7 @@ import pytest
 
 from penname.core.device import Device
 from penname.model.measure import Speeds
-from penname.model.plan import Plan, Wishes, make_plan, make_scratch_plan
+from penname.model.plan import Plan, Wishes, by_size, make_plan, make_scratch_plan
 
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 GPU = dataclasses.replace(CPU, kind="cuda", index=0)
@@ -35,9 +35,26 @@ def test_a_plan_fits_its_time_and_gives_up_replay_before_passes(seconds: float, 
     assert plan.passes <= 4.01
     if seconds == 30_000:
         assert plan.passes == pytest.approx(4, rel=0.02)
-        assert plan.share == 0.25
+        assert plan.share == 0.5
     if plan.share < 0.49:
         assert plan.passes == pytest.approx(4, rel=0.05)
+
+
+def test_a_larger_blog_has_higher_rates_and_less_replay() -> None:
+    rules = [by_size(tokens) for tokens in (1, 7_000, 30_000, 130_000, 600_000, 10**8)]
+    assert rules[0] == dataclasses.replace(rules[1], reason=rules[0].reason)
+    assert rules[-1] == dataclasses.replace(rules[-2], reason=rules[-1].reason)
+    for small, large in zip(rules[1:-1], rules[2:], strict=False):
+        assert small.matrix_lr <= large.matrix_lr
+        assert small.table_lr <= large.table_lr
+        assert small.share <= large.share
+    assert [rules[1].share, rules[-1].share] == [0.25, 0.5]
+    plan = planned(None, tokens=7_000, speeds=FAST)
+    assert plan.share == 0.25
+    assert (plan.settings.matrix_lr, plan.settings.table_lr) == pytest.approx((rules[1].matrix_lr, rules[1].table_lr))
+    assert rules[1].reason.replace("7,000", "7000") in plan.reasons[1].replace("7,000", "7000")
+    asked = planned(None, tokens=7_000, speeds=FAST, matrix_lr=1e-3)
+    assert asked.settings.table_lr / asked.settings.matrix_lr == pytest.approx(rules[1].table_lr / rules[1].matrix_lr)
 
 
 def test_the_seconds_are_the_sum_of_the_parts() -> None:
@@ -70,7 +87,7 @@ def test_a_run_with_a_promise_may_grow_to_what_was_wanted_and_no_further() -> No
 def test_without_a_limit_all_passes_are_taken_on_whole_micro_batches() -> None:
     plan = planned(None, tokens=620_000, speeds=FAST)
     assert plan.passes == pytest.approx(4, rel=0.01)
-    assert plan.share == 0.25
+    assert plan.share == 0.5
     assert plan.settings.rows == 32
     assert plan.micro_rows == 16
     assert plan.limit == 0

@@ -4,11 +4,12 @@
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
-up. The rule for the rest was measured on two blogs (LAB.md): a quarter of each batch is blog and the rest is the base's
-own text, four passes over the blog, AdamW, dropout 0.1, the rate falling to zero; what the time does not allow is given
-up in the order that costs least.
+up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): four passes over the
+blog, a part of each batch the base's own text, AdamW, dropout 0.1, rates falling to zero; the larger the blog, the less
+replay and the higher the rates. What the time does not allow is given up in the order that costs least.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,11 @@ from penname.core.device import Device
 from penname.model.measure import Speeds, measure_speed, measure_speeds
 from penname.model.settings import TrainSettings
 
-__all__ = ["Plan", "Wishes", "make_plan", "make_scratch_plan", "measure_speed", "measure_speeds"]
+__all__ = ["BySize", "Plan", "Wishes", "by_size", "make_plan", "make_scratch_plan", "measure_speed", "measure_speeds"]
 
-BLOG_SHARE = 0.25
 PASSES = 4.0
+_SMALL, _LARGE = 7_000, 600_000
+"""Blog tokens between which the rule was measured; beyond them it stays as it is there."""
 _LEAST_STEPS = 120
 _EVALUATIONS, _SAMPLES = 0.06, 0.03
 """Shares of the time that evaluations and samples may take; fewer of them where they would take more."""
@@ -78,15 +80,44 @@ class Wishes:
     seed: int = 1
 
 
+@dataclass(frozen=True)
+class BySize:
+    """What the size of a blog decides: its share of each batch, and the peak rates of matrices and tables."""
+
+    share: float
+    matrix_lr: float
+    table_lr: float
+    reason: str
+
+
+def by_size(blog_tokens: int) -> BySize:
+    """The settings for a blog of so many tokens, between the two ends that were measured, evenly in its logarithm.
+
+    A small blog is learned by heart at a high rate; a large one is learned faster and forgets less with fewer steps.
+    """
+    place = math.log(max(blog_tokens, 1) / _SMALL) / math.log(_LARGE / _SMALL)
+    place = min(1.0, max(0.0, place))
+    share = 0.25 + 0.25 * max(0.0, (place - 0.6) / 0.4)
+    matrix_lr, table_lr = 2e-4 * 2.5**place, 5e-4 * 4.0**place
+    return BySize(
+        share,
+        matrix_lr,
+        table_lr,
+        f"A blog of {blog_tokens:,} tokens: {share:.0%} of each batch is blog, rates {matrix_lr:.1e} for matrices and "
+        f"{table_lr:.1e} for tables; the larger the blog, the more of it and the higher the rates.",
+    )
+
+
 def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
     """Fit passes, replay and batch to the time; every choice comes with its reason."""
     context = min(context, 512) if device.slow else context
     speeds = _speeds(speed, context)
     most = 8 if device.slow else 32
     usual = speeds.tokens_per_second(most)
-    reasons = [_say_speed(usual, device, speeds)]
+    rule = by_size(blog_tokens)
+    reasons = [_say_speed(usual, device, speeds), rule.reason]
     left = _training_seconds(speeds, usual, wishes.seconds, device)
-    share, passes = _fit(blog_tokens, usual * left, wishes, reasons)
+    share, passes = _fit(blog_tokens, usual * left, rule.share, wishes, reasons)
     total = passes * blog_tokens / share
     rows = _rows(total / context, 2 if device.slow else 4, most, speeds.micro_rows)
     steps = _steps(speeds, rows, total, left, wishes)
@@ -98,8 +129,8 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
         rows=rows,
         context=context,
         matrices="adamw",
-        matrix_lr=wishes.matrix_lr or 4e-4,
-        table_lr=wishes.matrix_lr or 4e-4,
+        matrix_lr=wishes.matrix_lr or rule.matrix_lr,
+        table_lr=rule.table_lr * (wishes.matrix_lr or rule.matrix_lr) / rule.matrix_lr,
         weight_decay=0.05,
         warmup=0.05,
         decay=0.95,
@@ -260,17 +291,17 @@ def _say_speed(speed: float, device: Device, speeds: Speeds) -> str:
     return f"{speed:,.0f} tokens a second measured here, in {device.precision}{how} ({device.precision_reason})."
 
 
-def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
+def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
     """Share of blog and passes for a budget of tokens: less replay first, then fewer passes, then almost no replay."""
-    share, passes = wishes.share or BLOG_SHARE, wishes.passes or PASSES
+    share, passes = wishes.share or best, wishes.passes or PASSES
     if passes * blog_tokens / share <= budget:
         reasons.append(f"{passes:g} passes over the blog, {share:.0%} of each batch: what did best on held-out posts.")
         return share, passes
     if wishes.share is None:
-        share = float(np.clip(passes * blog_tokens / budget, share, 0.5))
+        share = float(np.clip(passes * blog_tokens / budget, share, max(share, 0.5)))
     if passes * blog_tokens / share <= budget:
         reasons.append(
-            f"Less replay than the {1 - BLOG_SHARE:.0%} that is best: {1 - share:.0%}, to fit {passes:g} passes."
+            f"Less replay than the {1 - best:.0%} that is best: {1 - share:.0%}, to fit {passes:g} passes."
         )
         return share, passes
     if wishes.passes is None:
@@ -278,6 +309,6 @@ def _fit(blog_tokens: int, budget: float, wishes: Wishes, reasons: list[str]) ->
     if passes < 1 and wishes.share is None:
         share = float(np.clip(blog_tokens / budget, 0.5, 0.8))
         passes = budget * share / blog_tokens
-    given_up = f"{_times(passes)} instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - BLOG_SHARE:.0%}"
+    given_up = f"{_times(passes)} instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - best:.0%}"
     reasons.append(f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help.")
     return share, passes

@@ -14,7 +14,7 @@ from math import log2
 from typing import Any
 
 from penname.model.gpt import GPTConfig
-from penname.model.plan import BLOG_SHARE, PASSES
+from penname.model.plan import PASSES, by_size
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ def machines() -> dict[str, Any]:
 
 
 def adaptation_tokens() -> int:
-    """Tokens that adapting 470,000 words reads by the plan's rule: four passes, a quarter of each batch blog."""
+    """Tokens that adapting 470,000 words reads by the plan's rule: four passes, a half of each batch blog."""
     known = machines()
-    return int(known["words"] * known["tokens_per_word"] * PASSES / BLOG_SHARE)
+    tokens = int(known["words"] * known["tokens_per_word"])
+    return int(tokens * PASSES / by_size(tokens).share)
 
 
 def measured_row(name: str, tokens_per_second: float) -> Row:
