@@ -158,7 +158,7 @@ def build_run(
         device,
         folder=options.checkpoints or options.out / "checkpoints",
         validate=(lambda network: _validate(network, held, sizes, device)) if sizes else None,
-        micro_rows=options.micro_rows or (64 if device.kind != "cpu" else 4),
+        micro_rows=options.micro_rows or _micro_rows(model.config, context, device),
         save_seconds=options.save_minutes * 60,
         seconds=options.minutes * 60 if options.minutes else None,
         compiled=compiled,
@@ -169,6 +169,18 @@ def build_run(
         part_size=options.part_megabytes * 2**20,
     )
     return run, model
+
+
+def _micro_rows(config: GPTConfig, context: int, device: Device) -> int:
+    """Windows at once, a power of two that fills half the device's memory; more than 128 are no faster.
+
+    A token of the shipped shape (12 layers of 512) was measured to keep 230 KB of activations in bfloat16.
+    """
+    if device.kind == "cpu":
+        return 4
+    each = 230e3 * context * config.num_hidden_layers * config.hidden_size / (12 * 512)
+    room = int(0.5 * (device.memory or 16 * 2**30) / each)
+    return 1 << max(0, min(7, room.bit_length() - 1))
 
 
 def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) -> "Tokenizer":
