@@ -5,8 +5,7 @@
 TEXTS.json holds {"train": [...], "validation": [...]}: lists of posts as plain text. For each size posts are taken (and
 taken again where there are too few) until they hold so many words; the run is planned and done as `penname train` plans
 and does it, without reading a site, and without the report. `--minutes` sets the budget, as on a CPU; without it all
-four passes are taken. Also says how the losses of the time went: steps, evaluations, samples, checkpoints.
-"""
+four passes are taken."""
 
 import argparse
 import itertools
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penname.core.device import pick_device
-from penname.model.adapt import adapt, encode, validator
+from penname.model.adapt import Encoded, adapt, encode, validator
 from penname.model.base import load_base, replay_texts
 from penname.model.footprint import fit_memory
 from penname.model.generate import generate_batch
@@ -40,12 +39,13 @@ def cut(texts: list[str], words: int) -> list[str]:
     return taken
 
 
-def one(texts: dict[str, list[str]], words: int, wishes: Wishes, device: Any) -> tuple[float, float, int, float]:
+def one(
+    texts: dict[str, list[str]], words: int, wishes: Wishes, device: Any, replay: Encoded
+) -> tuple[float, float, int, float]:
     """(predicted seconds, actual seconds, steps, passes) of one adaptation."""
     loaded = load_base()
     context = 512 if device.slow else 1024
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
-    replay = encode(loaded.tokenizer, list(itertools.islice(replay_texts(), 400)), loaded.end)
     model = loaded.model.to(device.torch)
     value_bytes = 4 if device.precision == "fp32" else 2
     fit = fit_memory(loaded.config, context, 2 if device.slow else 16, value_bytes, device.room())
@@ -82,9 +82,12 @@ def main() -> None:
     wishes = Wishes(seconds=given.minutes * 60 if given.minutes and not given.steps else None, steps=given.steps)
     print(f"{device.name}, {device.precision}, {device.threads} threads ({device.precision_reason})")
     print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}")
+    some = list(itertools.islice(replay_texts(), 40 if device.slow else 4_000))
+    loaded = load_base()
+    replay = encode(loaded.tokenizer, some, loaded.end)
     errors = []
     for words in given.words:
-        predicted, actual, steps, passes = one(texts, words, wishes, device)
+        predicted, actual, steps, passes = one(texts, words, wishes, device, replay)
         errors.append(predicted / actual - 1)
         print(f"{words:>9,}{steps:>7}{passes:>8.2f}{predicted:>13.1f}{actual:>10.1f}{errors[-1]:>+8.0%}", flush=True)
     worst = max(map(abs, errors))
