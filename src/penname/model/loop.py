@@ -449,7 +449,8 @@ class Trainer:
         """Put the best weights into the model and say what came of the run."""
         self.best.restore(self.model)
         self.model.eval()
-        self.model.dropout = 0.0
+        self.model.compile_layers(False)
+        self.model.dropout, self.model.checkpointing = 0.0, False
         state = self.state
         return Fitted(
             model=self.model,

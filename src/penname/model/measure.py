@@ -101,12 +101,13 @@ def measure_speeds(
     model.dropout = 0.0
     parameters = model.config.parameters()
     found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing)
-    return replace(
-        found,
-        scored=_scored(model, device, context),
-        sample_seconds=_timed(lambda: sample(model)) if sample is not None else 0.0,
-        save_seconds=_write_seconds(folder, parameters * 16) if folder is not None else 0.0,
-    )
+    with model.uncompiled():
+        return replace(
+            found,
+            scored=_scored(model, device, context),
+            sample_seconds=_timed(lambda: sample(model)) if sample is not None else 0.0,
+            save_seconds=_write_seconds(folder, parameters * 16) if folder is not None else 0.0,
+        )
 
 
 def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
