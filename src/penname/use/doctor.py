@@ -98,6 +98,9 @@ def _device() -> Iterator[Finding]:
         advice="Install PyTorch's CUDA build to use the card: see the README, “Installing”." if wrong_build else "",
     )
     yield Finding("precision", f"{device.precision}: {device.precision_reason}")
+    kernels = ["fused AdamW"] if device.fused else []
+    kernels += [f"{device.attention} attention"] if device.attention != "math" else []
+    yield Finding("kernels", ", ".join([*kernels, f"products in {', '.join(device.precisions)}"]))
     yield Finding("torch.compile", "can be used" if device.compiles else "cannot be used: no compiler is here")
     small = 0 < device.memory < _LEAST_MEMORY
     yield Finding(
