@@ -171,9 +171,10 @@ def test_a_site_is_prepared_and_two_runs_may_share_it(
 
 
 def test_only_what_is_asked_for_is_tuned(blog: tuple[Workspace, Path]) -> None:
-    tuned(blog, settings=("rate",))
+    tuned(blog, settings=("lora_rank", "strength"))
     rows = read_rows(blog[0].results)
-    assert rows[-1]["changed"].startswith("rate") and "," not in rows[-1]["changed"]
+    assert rows[-1]["state"] == "judged"
+    assert {part.split()[0] for part in rows[-1]["changed"].split(", ")} == {"lora_rank", "strength"}
 
 
 def test_a_good_toml_of_the_users_begins_a_study_of_its_own(blog: tuple[Workspace, Path]) -> None:

@@ -58,7 +58,7 @@ class TuneOptions:
     proposer: str = "tpe"
     """Who proposes: `tpe`, `nudge` or `random`."""
     settings: tuple[str, ...] = ()
-    """What is tuned; all that can be unless given."""
+    """What is tuned; everything but `lora_rank` unless given."""
     until_good: bool = False
     """Stop as soon as the best settings meet every target."""
     device: str = "auto"
@@ -72,7 +72,7 @@ class TuneOptions:
 
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
-        from penname.judge.tuning.tunables import TUNABLES
+        from penname.judge.tuning.tunables import OPTIONAL, TUNABLES
 
         wrong = []
         if self.minutes is not None and self.minutes <= 0:
@@ -81,7 +81,7 @@ class TuneOptions:
             wrong.append(f"--trials must be at least 1, not {self.trials}")
         if self.trial_seconds is not None and self.trial_seconds <= 0:
             wrong.append(f"--trial-seconds must be above 0, not {self.trial_seconds:g}")
-        names = [tunable.name for tunable in TUNABLES]
+        names = [tunable.name for tunable in (*TUNABLES, *OPTIONAL)]
         if unknown := [name for name in self.settings if name not in names]:
             seeds = " (seeds are not tuned)" if "seed" in unknown else ""
             wrong.append(f"there is no setting {', '.join(unknown)} to tune{seeds}: use {', '.join(names)}")

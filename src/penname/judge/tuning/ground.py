@@ -136,6 +136,13 @@ class Ground:
         self.model.dropout = 0.0
         return self.model.eval()
 
+    def weaken(self, strength: float) -> None:
+        """Go only so far from the base (0) to the trained network (1)."""
+        if strength < 1:
+            with torch.no_grad():
+                for name, weight in self.model.named_parameters():
+                    weight.lerp_(self.weights[name], 1 - strength)
+
 
 def _enough(texts: Iterable[str], tokens: float) -> list[str]:
     """The first texts that hold about `tokens` tokens."""

@@ -24,6 +24,7 @@ from penname.model.adapt import adapt
 from penname.model.base import replay_texts
 from penname.model.gpt import GPT
 from penname.model.loop import Fitted
+from penname.model.lora import low_rank
 from penname.model.plan import Plan
 
 StopHere = Callable[[int, float], bool]
@@ -56,16 +57,18 @@ def run_trial(
     watch = _Watch(ground.validate(plan), stop)
     fitted = None
     try:
-        fitted = adapt(
-            ground.refresh(),
-            ground.blog,
-            ground.replay(plan, lambda: replay_texts(base)),
-            plan,
-            ground.device,
-            cap=ground.cap,
-            validate=watch if watch.validate else None,
-            strength=values["strength"],
-        )
+        model = ground.refresh()
+        with low_rank(model, round(values.get("lora_rank", 0)), seed):
+            fitted = adapt(
+                model,
+                ground.blog,
+                ground.replay(plan, lambda: replay_texts(base)),
+                plan,
+                ground.device,
+                cap=ground.cap,
+                validate=watch if watch.validate else None,
+            )
+        ground.weaken(values["strength"])
     except _Stopped:
         ground.refresh()
     ground.device.synchronize()

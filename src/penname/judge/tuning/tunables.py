@@ -50,7 +50,13 @@ TUNABLES = (
     Tunable("temperature", 0.5, 1.3, False, "Above 1 bolder, below 1 safer text; judged on what is written."),
     Tunable("min_p", 0.01, 0.2, True, "Least probability of a token beside the likeliest; judged on what is written."),
 )
-"""All of them. The default of each is what `penname train` would take; a range that lacks it is widened to it."""
+"""What is tuned unless said otherwise. The default of each is what `penname train` would take; a range that lacks it is
+widened to it."""
+
+OPTIONAL = (
+    Tunable("lora_rank", -32.0, 32.0, False, "Rank of the changes to each matrix, rounded; 0 and below: all weights."),
+)
+"""What is tuned only where it is asked for."""
 
 DEFAULTS = {"temperature": 0.9, "min_p": 0.05, "strength": 1.0}
 """Where neither the plan nor the base's folder says one."""
@@ -71,6 +77,7 @@ def default_values(plan: Plan, generation: Mapping[str, Any]) -> Values:
         "dropout": settings.dropout,
         "weight_decay": settings.weight_decay,
         "strength": DEFAULTS["strength"],
+        "lora_rank": 0.0,
         **writing,
     }
 
@@ -82,9 +89,9 @@ def tunables_for(defaults: Values, wanted: tuple[str, ...] = ()) -> tuple[Tunabl
     that has no text to replay (its default is 1).
     """
     found = []
-    for tunable in TUNABLES:
+    for tunable in (*TUNABLES, *OPTIONAL):
         value = defaults[tunable.name]
-        if wanted and tunable.name not in wanted:
+        if tunable.name not in (wanted or [each.name for each in TUNABLES]):
             continue
         if (tunable.name == "passes" and value < 1) or (tunable.name == "share" and value >= 1):
             continue
