@@ -2,10 +2,10 @@
 
     python benchmarks/train_against_transformers.py [--rounds 5] [--rows 2] [--context 512]
 
-The same loop for both: 12 layers of 512 (the shipped base), the same weights, batch, precision and fused AdamW, gradient
-norm 1, eager, no dropout. Only the network and its loss differ: ours computes the loss in slices, theirs by `logits` and
-`cross_entropy`. Steps alternate, so that a busy machine slows both; medians are compared. The matrix rate is that of the
-network's own commonest product in the same precision, measured between the steps.
+The same loop for both: 12 layers of 512 (the shipped base), the same weights, batch, precision and fused AdamW,
+gradient norm 1, eager, no dropout. Only the network and its loss differ: ours computes the loss in slices, theirs by
+`logits` and `cross_entropy`. Steps alternate, so that a busy machine slows both; medians are compared. The matrix rate
+is that of the network's own commonest product in the same precision, measured between the steps.
 """
 
 import argparse

@@ -323,7 +323,7 @@ class Trainer:
         """Drop steps when the time would run out, add some when it would not; the schedule stretches over the rest."""
         if self.run.seconds is None or self.state.step % self.every or self.state.step >= self.state.total:
             return
-        possible = int(parallel.from_first(lambda: self.possible_steps(clock)))
+        possible = round(parallel.from_first(lambda: self.possible_steps(clock)))
         total = self.state.total
         if possible < total * 0.97:
             events.note(f"The machine is slower than planned: {possible} steps instead of {total}, to end on time.")
