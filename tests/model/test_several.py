@@ -105,9 +105,10 @@ def start(here: Path, out: str, torchrun: Sequence[str], before: str = "", *opti
     )
 
 
-def two(here: Path, out: str, before: str = "", *options: str) -> tuple[int, str]:
+def two(here: Path, out: str, before: str = "", *options: str, restarts: int = 0) -> tuple[int, str]:
     """Two processes of one machine; the exit code and what was said."""
-    process = start(here, out, ["--standalone", "--nproc-per-node", "2"], before, *options)
+    torchrun = ["--standalone", "--nproc-per-node", "2", "--max-restarts", str(restarts)]
+    process = start(here, out, torchrun, before, *options)
     _, said = process.communicate(timeout=120)
     return process.returncode, said
 
@@ -134,6 +135,14 @@ def test_a_process_that_dies_ends_the_run_and_fewer_go_on(here: Path, whole: lis
     assert newest is not None and read_state(newest)["step"] in (11, 12)
     alone(here, "killed")
     np.testing.assert_allclose(losses(here / "killed"), whole, rtol=2e-3)
+
+
+def test_torchrun_may_start_them_again(here: Path, whole: list[float]) -> None:
+    once = DIES.replace("if", "if os.environ['TORCHELASTIC_RESTART_COUNT'] == '0' and")
+    code, said = two(here, "again", AT_STEP_12.format(what=once), "--save-minutes", "0", restarts=1)
+    assert code == 0, said[-2000:]
+    assert "Going on from step 1" in said
+    np.testing.assert_allclose(losses(here / "again"), whole, rtol=2e-3)
 
 
 def test_a_machine_that_goes_away_is_saved_in_time(here: Path, whole: list[float]) -> None:

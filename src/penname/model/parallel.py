@@ -26,7 +26,7 @@ from penname.core.errors import PennameError
 
 _LONG = timedelta(days=2)
 """The first process may clean, tokenise and evaluate for hours; a process that dies is noticed at once all the same."""
-_ROLL_CALL = 4.0
+_ROLL_CALL = 3.0
 """Seconds in which a process that is still alive answers."""
 _words: "list[dist.ProcessGroup]" = []
 
@@ -70,7 +70,10 @@ def joined(device: Device) -> Iterator[Device]:
     if not launched():
         yield device
         return
-    dist.init_process_group(device.exchange)
+    # A restart by `torchrun --max-restarts` finds the addresses of the processes before it, unless the names differ.
+    found = next(dist.rendezvous("env://"))[0]  # type: ignore[attr-defined]
+    store = dist.PrefixStore(_attempt(), found)  # type: ignore[attr-defined]
+    dist.init_process_group(device.exchange, store=store, rank=rank(), world_size=world())
     _words.append(dist.new_group(backend="gloo", timeout=_LONG))
     with _told_to_end():
         try:
@@ -204,10 +207,15 @@ def _watch(reading: int, ended: threading.Event) -> None:
             os._exit(1)
 
 
+def _attempt() -> str:
+    """What tells this start of the processes from those before it."""
+    names = ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+    return "/".join(["penname", *(os.environ.get(name, "") for name in names)])
+
+
 def _roll_call() -> list[int]:
     """The processes that give no sign of life within a few seconds, over `torchrun`'s own key-value store."""
-    run = [os.environ.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")]
-    keys = [f"penname/{'/'.join(run)}/alive/{number}" for number in range(world())]
+    keys = [f"{_attempt()}/alive/{number}" for number in range(world())]
     try:
         place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         limit = timedelta(seconds=_ROLL_CALL)
