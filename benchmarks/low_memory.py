@@ -1,0 +1,74 @@
+"""Adapting the shipped base in little memory: what the plan gives up, the peak, and the losses beside a free run's.
+
+    python benchmarks/low_memory.py TEXTS.json --gigabytes 1.5 [--device auto] [--steps 6]
+
+TEXTS.json holds {"train": [...], "validation": [...]}. On an accelerator the limit is set on PyTorch's allocator (a card
+of 2 GB leaves it about 1.5, since its driver takes the rest), with the whole card as the free run; on a CPU it is what
+the plan may count on, and the resident peak tells whether it was kept. Dropout is off, so that losses can be compared.
+"""
+
+import argparse
+import json
+import tempfile
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from penname.core.device import Device, pick_device
+from penname.core.memory import spare
+from penname.model.adapt import adapt, encode, validator
+from penname.model.base import load_base, replay_texts
+from penname.model.footprint import fit_memory
+from penname.model.plan import Wishes, make_plan, measure_speeds
+
+
+def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> list[float]:
+    """The losses of a few steps within `most` bytes; 0: as much as there is."""
+    loaded = load_base()
+    model = loaded.model.to(device.torch)
+    if most and not device.pins:
+        spare()
+    context = 512 if device.slow else 1024
+    room = device.room(most) + loaded.config.parameters() * 4
+    value_bytes = 4 if device.precision == "fp32" else 2
+    fit = fit_memory(loaded.config, context, 2 if device.slow else 16, value_bytes, room)
+    print(fit.reason or f"nothing given up: {fit.micro_rows} windows at once", flush=True)
+    blog = encode(loaded.tokenizer, texts["train"][:40], loaded.end)
+    replay = encode(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)
+    speeds = measure_speeds(model, device, context, fit.micro_rows, checkpointing=fit.checkpointing)
+    wishes = Wishes(steps=steps, dropout=0.0)
+    plan = make_plan(blog_tokens=int(blog.ids.size), speed=speeds, device=device, wishes=wishes, context=context)
+    held = validator(loaded.tokenizer, texts["validation"], device, loaded.end, 2_000, plan.settings.context)
+    with tempfile.TemporaryDirectory() as folder:
+        values: Any = {**vars(plan), "sparing": fit.sparing}
+        fitted = adapt(model, blog, replay, type(plan)(**values), device, folder=Path(folder), validate=held)
+    print(f"{speeds.tokens_per_second(plan.settings.rows):,.0f} tokens/s, peak {device.peak_memory() / 1e9:.2f} GB")
+    return [loss for _, loss in fitted.losses]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("--gigabytes", type=float, default=1.5)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--steps", type=int, default=6)
+    given = parser.parse_args()
+    texts = json.loads(given.texts.read_text(encoding="utf-8"))
+    device = pick_device(given.device)
+    most = int(given.gigabytes * 1e9)
+    if device.pins:
+        torch.cuda.set_per_process_memory_fraction(most / device.memory)
+    limited = run(texts, device, most, given.steps)
+    if device.pins:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+        device.free_cache()
+        free = run(texts, device, 0, given.steps)
+        print("limited:", " ".join(f"{loss:.4f}" for loss in limited))
+        print("free:   ", " ".join(f"{loss:.4f}" for loss in free))
+        print(f"largest difference {max(abs(a - b) for a, b in zip(limited, free, strict=True)):.4f}")
+
+
+if __name__ == "__main__":
+    main()
