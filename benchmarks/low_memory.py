@@ -2,9 +2,9 @@
 
     python benchmarks/low_memory.py TEXTS.json --gigabytes 1.5 [--device auto] [--steps 6]
 
-TEXTS.json holds {"train": [...], "validation": [...]}. On an accelerator the limit is set on PyTorch's allocator (a card
-of 2 GB leaves it about 1.5, since its driver takes the rest), with the whole card as the free run; on a CPU it is what
-the plan may count on, and the resident peak tells whether it was kept. Dropout is off, so that losses can be compared.
+TEXTS.json holds {"train": [...], "validation": [...]}. On an accelerator the limit is set on PyTorch's allocator (a
+card of 2 GB leaves it about 1.5, since its driver takes the rest), with the whole card as the free run; on a CPU it is
+what the plan may count on, and the resident peak tells whether it was kept. Dropout is off: the losses are comparable.
 """
 
 import argparse
