@@ -69,7 +69,7 @@ def prepare() -> None:
     """What a run would measure is given, and it saves after every step."""
     for module in (train, judging):
         setattr(module, "pick_device", lambda *_: ONE_THREAD)  # noqa: B010
-    run_class: Any = adapt.Run
+    run_class: Any = vars(adapt)["Run"]
     setattr(adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))  # noqa: B010
     options: Any = subject.JudgeOptions
     setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=20, words=40))  # noqa: B010

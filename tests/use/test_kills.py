@@ -23,7 +23,7 @@ from penname.model.checkpoint import newest_checkpoint
 WORDS = "the owl sea boat honey money star guitar note pig ring hill moon quince spoon sand wind tree".split()  # noqa: SIM905
 STEPS = 12
 SLOW = "PENNAME_SLOW"
-KILLS = 50 if os.environ.get(SLOW) else 8
+KILLS = 50 if os.environ.get(SLOW) else 6
 UNLIKE = ("date", "seconds", "judging_seconds")
 """Figures that differ between two runs that do the same."""
 
@@ -113,7 +113,8 @@ def logged(workspace: Path, start: int) -> list[dict[str, Any]]:
 
 def where(workspace: Path, start: int) -> str:
     events = logged(workspace, start)
-    last = events[-1] if events else {"kind": "nothing", "text": "", "data": {}}
+    nothing: dict[str, Any] = {"kind": "nothing", "text": "", "data": {}}
+    last = events[-1] if events else nothing
     return " ".join(f"{last['kind']} {last['text'][:24]} {last['data'].get('step', '')}".split())
 
 
