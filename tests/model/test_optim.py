@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from penname.model.gpt import GPT, GPTConfig
@@ -24,9 +25,12 @@ def test_muon_makes_the_steps_of_torchs_own() -> None:
         torch.testing.assert_close(left, right, atol=2e-3, rtol=0)
 
 
-def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+@pytest.mark.parametrize("coarse", [False, True])
+def test_orthogonalised_matrices_have_singular_values_near_one(coarse: bool) -> None:
     torch.manual_seed(1)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(3, 20, 50)).float())
+    found = orthogonalise(torch.randn(3, 20, 50), coarse=coarse)
+    assert found.dtype == (torch.bfloat16 if coarse else torch.float32)
+    values = torch.linalg.svdvals(found.float())
     assert values.min() > 0.5
     assert values.max() < 1.5
 
