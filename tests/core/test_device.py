@@ -1,5 +1,4 @@
 import dataclasses
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,8 +57,7 @@ def test_the_fastest_way_is_taken_and_ties_go_to_exact_products_on_all_cores(
     measured: dict[tuple[str, int], float], want: tuple[str, int, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probe, "_product_rates", lambda candidates: measured)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(probe, "usable_cores", lambda: 4)
     assert probe.fastest_on_cpu.__wrapped__()[:3] == want
 
 

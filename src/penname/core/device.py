@@ -41,6 +41,8 @@ class Device:
     """Bytes of memory in all; 0 when the device does not say."""
     threads: int = field(default=0)
     """CPU threads used for matrix products; 0 on other devices."""
+    cores: int = 0
+    """CPU threads that could be used; 0 on other devices."""
     precisions: tuple[str, ...] = ("fp32",)
     """What it multiplies correctly: some of bf16, fp16, fp32."""
     attention: str = "math"
@@ -241,10 +243,11 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
 def _cpu(reason: str) -> Device:
     import torch
 
-    from penname.core.probe import attention_of, fastest_on_cpu, one_fused_step, precisions_of, works
+    from penname.core.probe import attention_of, fastest_on_cpu, one_fused_step, precisions_of, usable_cores, works
 
     device = torch.device("cpu")
     precision, threads, medium, why = fastest_on_cpu()
+    cores = usable_cores()
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium" if medium else "highest")
     return Device(
@@ -258,6 +261,7 @@ def _cpu(reason: str) -> Device:
         compiles=_has_compiler(),
         memory=total_memory(),
         threads=threads,
+        cores=cores,
         precisions=precisions_of(device),
         attention=attention_of(device, precision),
     )

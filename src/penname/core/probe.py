@@ -157,16 +157,22 @@ def compile_works(kind: str) -> bool:
 
 
 @cache
+def usable_cores() -> int:
+    """Cores that this process may use, or fewer where `OMP_NUM_THREADS` says so; as it was at the first call."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, torch.get_num_threads()))
+
+
+@cache
 def fastest_on_cpu() -> tuple[str, int, bool, str]:
     """Precision, threads, whether float32 goes through oneDNN: the fastest products; and what was measured.
 
     Having the instructions does not say it (bfloat16 is slower than fp32 on some processors that multiply it), nor does
     the number of cores (on a busy machine threads wait for each other).
     """
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = max(1, min(cores, torch.get_num_threads()))
+    cores = usable_cores()
     counts = sorted({cores, max(1, cores // 2)}, reverse=True)
     rates = _product_rates([(way, count) for way in ("fp32", _BY_ONEDNN, "bf16") for count in counts])
     # What is first wins unless another is clearly faster: all cores, and exact float32.

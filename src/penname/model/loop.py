@@ -32,6 +32,7 @@ from penname.model.objective import Objective, is_masked_step, prepare_rows, sco
 from penname.model.optim import build_optimizers
 from penname.model.quantise import as_stored
 from penname.model.settings import TrainSettings, learning_rate
+from penname.model.threads import Threads
 from penname.text.batches import Mixture
 
 _LATE = 0.8
@@ -159,7 +160,7 @@ class Trainer:
         """Run to the end; raises `Interrupted` after Ctrl-C, saved."""
         self.resume()
         clock = Clock(self.state.seconds)
-        saved = time.monotonic()
+        saved, threads = time.monotonic(), Threads(self.device)
         with stop_on_interrupt() as stop, Feeder(self.run.mixture, self.device.pins) as feeder:
             while self.state.step < self.state.total:
                 self.evaluate_and_sample(last=False)
@@ -172,7 +173,8 @@ class Trainer:
                         f"Stopped after step {self.state.step} of {self.state.total}, saved. "
                         "The same command goes on from here."
                     )
-                loss = self.step(feeder)
+                with threads.turn():
+                    loss = self.step(feeder)
                 self.log(loss, clock)
                 self.keep_promise(clock)
         self.flush(clock)
