@@ -24,6 +24,7 @@ HEAVY = {
     "datatrove",
     "rich",
     "sklearn",
+    "optuna",
 }
 
 

@@ -173,6 +173,10 @@ TopK = Annotated[int | None, Option(help="Draw from this many most probable toke
 TopP = Annotated[float | None, Option(help="Draw from the fewest tokens that hold this share.")]
 MinP = Annotated[float | None, Option(help="Draw from tokens at least this probable beside the first.")]
 RepetitionPenalty = Annotated[float | None, Option(help="Make the last tokens less probable: 1 off, 1.1 mildly.")]
+SequencePenalty = Annotated[
+    float | None,
+    Option("--sequence-penalty", help="Make what goes on with a repeated sequence less probable (0: off, 0.8: usual)."),
+]
 NoRepeat = Annotated[int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")]
 MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
 MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]
