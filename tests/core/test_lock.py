@@ -26,9 +26,13 @@ def test_a_second_run_is_kept_out_and_told_who_is_in(tmp_path: Path) -> None:
 @one_at_a_time
 def test_those_that_share_may_be_in_together_and_keep_others_out(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
-    with locked(path, "penname tune", shared=True), locked(path, "penname tune", shared=True):
-        with pytest.raises(PennameError, match="Another run"), locked(path, "penname train"):
-            pass
+    with (
+        locked(path, "penname tune", shared=True),
+        locked(path, "penname tune", shared=True),
+        pytest.raises(PennameError, match="Another run"),
+        locked(path, "penname train"),
+    ):
+        pass
     with (
         locked(path, "penname train"),
         pytest.raises(PennameError, match="penname train"),

@@ -17,6 +17,7 @@ from penname.blog.read import ReadOptions
 from penname.core import events
 from penname.core.device import Device, pick_device
 from penname.core.errors import InputError
+from penname.core.terminal import clock
 from penname.core.workspace import Workspace, content_hash, file_hashes
 from penname.text.prepare import workspace_for
 from penname.use.train import TrainOptions, prepared_blog
@@ -159,7 +160,12 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
         loop = Loop(workspace, ground, study, proposer, budget, options.base)
         setting_up = time.monotonic() - started
         loop.run()
-        return _report(loop, setting_up)
+        report = _report(loop, setting_up)
+    events.note(
+        f"{report.judged} trials judged in all; this sitting took {clock(report.seconds)} and {clock(setting_up)} to set "
+        f"up, {100 * report.overhead:.1f}% outside training and judging."
+    )
+    return report
 
 
 def find_budget(device: Device, options: TuneOptions) -> "tuple[Budget, float]":
