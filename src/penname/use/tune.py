@@ -162,8 +162,8 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
         loop.run()
         report = _report(loop, setting_up)
     events.note(
-        f"{report.judged} trials judged in all; this sitting took {clock(report.seconds)} and {clock(setting_up)} to set "
-        f"up, {100 * report.overhead:.1f}% outside training and judging."
+        f"{report.judged} trials judged in all; this sitting took {clock(report.seconds)}, {100 * report.overhead:.1f}% of "
+        f"it outside training and judging, and {clock(setting_up)} to set up."
     )
     return report
 
