@@ -161,9 +161,10 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
         setting_up = time.monotonic() - started
         loop.run()
         report = _report(loop, setting_up)
+    share = f"{100 * report.overhead:.1f}%"
     events.note(
-        f"{report.judged} trials judged in all; this sitting took {clock(report.seconds)}, {100 * report.overhead:.1f}% of "
-        f"it outside training and judging, and {clock(setting_up)} to set up."
+        f"{report.judged} trials judged in all; this sitting took {clock(report.seconds)}, {share} of it outside "
+        f"training and judging, and {clock(setting_up)} to set up."
     )
     return report
 
