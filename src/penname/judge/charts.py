@@ -96,7 +96,8 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - first) / ((last - first) or 1.0)
         up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return left + across * (WIDTH - left - 10), bottom - up * (bottom - top)
+        # Room at the right for half of the last number.
+        return left + across * (WIDTH - left - 24), bottom - up * (bottom - top)
 
     out = [
         _axes(x_ticks, y_ticks, place, bottom, left),
@@ -152,7 +153,7 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
     for power in range(-reach, reach + 1):
         x = middle + power * scale
         out.append(f'<path class="{"zero" if power == 0 else "grid"}" d="M{x:.1f} {top}V{bottom}"/>')
-        name = names[0] if power == 0 else f"{2**power}×" if power > 0 else f"1/{2**-power}"
+        name = f"{2**power}×" if power >= 0 else f"1/{2**-power}"
         out.append(text_at(x, 12, name, "middle"))
     for row, (each, doublings) in enumerate(zip(usable, times, strict=True)):
         y = top + row * height + height / 2
