@@ -75,7 +75,10 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
     index = CopyIndex([post.document for post in subject.training])
     guard = CopyGuard(index, options.max_copy)
     posts = scored_posts(subject, options)
-    with beside(device, lambda: measure_baselines(subject, posts, parts, options)) as baselines:
+    with (
+        beside(device, lambda: measure_baselines(subject, posts, parts, options)) as baselines,
+        beside(device, lambda: _vocabulary(subject, parts)) as known,
+    ):
         passages = write_passages(subject, parts, guard, device, options)
         recited = measure_extraction(subject, parts, device, options)
         base_bits = _base_bits(subject, passages, parts, device)
@@ -84,7 +87,7 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
     free = [each.text for each in passages.free]
     heldout = [post.text for post in subject.heldout]
     with events.task("Comparing with the posts"):
-        vocabulary = _vocabulary(subject, parts)
+        vocabulary = known()
         voice = _voice(subject, passages, options)
         # Most passages are the same with the guard and without it, and held-out posts are in both reports.
         match = functools.cache(index.match_lengths)

@@ -162,7 +162,7 @@ class Decoding:
         longest = max(self.lengths)
         even = min(self.lengths) == longest
         places = longest if even else torch.tensor(self.lengths, device=self.place)
-        with _plain_float32():
+        with _plain_float32(), _steady_attention(self.place):
             out = _step(self.weights, self.cache, ids, places, longest + 1)
         self.lengths = [length + 1 for length in self.lengths]
         return out
@@ -187,7 +187,7 @@ class Decoding:
         training = model.training
         model.eval()
         precision = "bf16" if self.weights.dtype == torch.bfloat16 else "fp32"
-        with _plain_float32(), self.device.autocast(precision):
+        with _plain_float32(), _steady_attention(self.place), self.device.autocast(precision):
             hidden = model.hidden(ids, cache)
             ends = torch.tensor([len(text) - 1 for text in texts], device=self.place)
             logits = model.lm_head(hidden[torch.arange(len(texts), device=self.place), ends])
@@ -210,6 +210,21 @@ def _plain_float32() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def _steady_attention(place: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Leave out cuDNN's attention, which PyTorch prefers on new GPUs: it plans anew for every length of text.
+
+    A text grows by a token a step, so every plan would be used once.
+    """
+    if place.type != "cuda":
+        return contextlib.nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    found: contextlib.AbstractContextManager[None] = sdpa_kernel(
+        [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    )
+    return found
 
 
 def _step(weights: DecodingWeights, cache: KVCache, ids: Tensor, places: int | Tensor, total: int) -> Tensor:
