@@ -58,6 +58,7 @@ def test_only_what_is_faster_is_chosen_unasked(mine: float, chosen: bool, monkey
         return [], {}, [9.0, *[mine if place.type == "vulkan" else 0.2] * 3]
 
     monkeypatch.setattr(vulkan, "is_software", lambda index: False)
+    monkeypatch.setattr(vulkan, "be_strict", lambda: None)
     monkeypatch.setattr(vulkan, "_trained", timed)
     assert vulkan.slower_than_cpu(0) == (None if chosen else "Vulkan took 300 ms for a step that takes the CPU 200 ms")
 

@@ -216,9 +216,10 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
     from penname.core.probe import attention_of, chosen_precision, one_fused_step, precisions_of, self_test, works
 
     device = torch.device(kind, index)
-    self_test(device)
     if kind == "vulkan":
+        vulkan.be_strict()
         vulkan.test_step(device)
+    self_test(device)
     module = getattr(torch, kind)
     name = module.get_device_name(index) if hasattr(module, "get_device_name") else "Apple GPU"
     memory = module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0

@@ -1,6 +1,7 @@
 """Vulkan as a device, through the optional package torchvulkan: any graphics card with a Vulkan 1.3 driver.
 
     why_not = absent()
+    be_strict()
     test_step(torch.device("vulkan", 0))
     why_not = slower_than_cpu(0)
 
@@ -26,21 +27,24 @@ _TOLERANCE = 1e-3
 
 
 def absent() -> str | None:
-    """Why there is no Vulkan device here, or None; loads torchvulkan, in which nothing may fall back to the CPU."""
+    """Why there is no Vulkan device here, or None; loads torchvulkan."""
     if find_spec("torchvulkan") is None:
         return "no Vulkan (torchvulkan is not installed)"
     os.environ["TORCHVULKAN_STRICT"] = "1"
     try:
-        import torch
-
         if not import_module("torchvulkan").is_available():
             return "no Vulkan driver"
     except (ImportError, RuntimeError, OSError) as error:
         return f"torchvulkan cannot be loaded ({error})"
-    # What its strict mode lets pass, such as bfloat16, it only warns of, and only once.
+    return None
+
+
+def be_strict() -> None:
+    """From here on nothing falls back to the CPU: what torchvulkan's strict mode lets pass, it only warns of, once."""
+    import torch
+
     torch.set_warn_always(True)
     warnings.filterwarnings("error", message=r"(?s).*torchvulkan \[WARNING\]")
-    return None
 
 
 def is_software(index: int) -> bool:
@@ -69,6 +73,7 @@ def slower_than_cpu(index: int) -> str | None:
 
     if is_software(index):
         return "its Vulkan driver computes on the processor"
+    be_strict()
     spent = {}
     for place in (torch.device("vulkan", index), torch.device("cpu")):
         # The first step makes the kernels.
