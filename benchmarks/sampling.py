@@ -1,6 +1,6 @@
 """How a model's text is drawn against what gives it away: a row for each setting of sampling.
 
-    python benchmarks/sampling.py WORKSPACE [--passages 200] [--device auto] [--json rows.json]
+    python benchmarks/sampling.py WORKSPACE [--passages 200] [--device auto] [--only 5 8] [--json rows.json]
 
 WORKSPACE is one that `penname train` left. For each setting, passages go on from the openings of held-out posts; the
 row says how well a classifier tells them from real ones (AUC, 0.85 is wanted), where Burrows's Delta lies among the
@@ -11,7 +11,7 @@ longest run copied without a guard, and bits per byte under the base: low where 
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,26 +69,28 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=200)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, nargs="+", help="numbers of the settings, from 0, in this order")
     parser.add_argument("--json", type=Path, help="the rows, and the first four passages of each")
     arguments = parser.parse_args()
     options = JudgeOptions(passages=arguments.passages, device=arguments.device, seed=arguments.seed)
     subject = make_subject(find_workspace(arguments.workspace), options)
     found = []
     print(" ".join(f"{name:>6}" for name in (*COLUMNS, "s")), flush=True)
-    for row in rows(subject, options):
+    wanted = arguments.only or range(len(SETTINGS))
+    for row in rows(subject, options, [SETTINGS[number] for number in wanted]):
         found.append(row)
         print(" ".join(f"{_shown(row[name]):>6}" for name in (*COLUMNS, "s")), flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def rows(subject: Subject, options: JudgeOptions) -> Iterator[dict[str, Any]]:
+def rows(subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, float]]) -> Iterator[dict[str, Any]]:
     device = pick_device(options.device)
     index = CopyIndex([post.document for post in subject.training])
     vocabulary = _vocabulary(subject, Parts(None))
     heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
     background = list(_first_of(subject.background(), subject.training_words))
-    for number, settings in enumerate(SETTINGS):
+    for number, settings in enumerate(wanted):
         started = time.monotonic()
         chosen = replace(options, sampling=settings)
         passages = write_passages(subject, Parts(None), CopyGuard(index, 12), device, chosen)
