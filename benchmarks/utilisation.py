@@ -73,7 +73,7 @@ def profiled(trainer: Trainer) -> str:
     with feeding as feeder, profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found:
         trainer.step(feeder)
         trainer.device.synchronize()
-    return found.key_averages().table(sort_by="self_device_time_total", row_limit=40, max_name_column_width=90)
+    return str(found.key_averages().table(sort_by="self_device_time_total", row_limit=40, max_name_column_width=90))
 
 
 def main() -> None:
