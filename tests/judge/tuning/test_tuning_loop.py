@@ -9,6 +9,7 @@ from fake_loop import Formula, bowl, empty_workspace, fake_loop, flat, study_in
 from penname.core import events
 from penname.core.errors import Interrupted, PennameError
 from penname.judge.results import read_rows
+from penname.judge.tuning.loop import Budget
 from penname.judge.tuning.records import AGAIN, DEFAULT, PRUNED, SEARCH
 from penname.judge.tuning.standing import DEFAULT_SEEDS, FRESH_SEEDS
 
@@ -195,3 +196,12 @@ def test_two_loops_share_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert [record.group for record in one.records()[:3]] == [DEFAULT] * 3
         assert len(one.records()) == 8
     assert len(read_rows(workspace.results)) == 8
+
+
+def test_until_good_stops_as_soon_as_every_target_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        loop = fake_loop(workspace, study, bowl, monkeypatch, trials=9)
+        loop.budget = Budget(trials=9, until_good=True)
+        loop.run()
+        assert len(study.records()) == 3
