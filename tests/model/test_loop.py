@@ -125,11 +125,37 @@ def test_a_loss_that_is_no_number_goes_back_and_slows_down(
         return loss
 
     monkeypatch.setattr(trainer, "step", fail_once)
-    fitted = trainer.fit()
+    said: list[str] = []
+    with events.listening(lambda event: said.append(event.text) if event.kind == "warning" else None):
+        fitted = trainer.fit()
     assert broken
+    assert said == ["The loss was not a number at step 6: back to step 5 with 0.5 of the rate."]
     assert trainer.state.scale == 0.5
     assert [number for number, _ in fitted.losses] == list(range(1, 11))
     assert all(map(math.isfinite, losses(fitted)))
+
+
+def test_weights_that_broke_before_the_first_checkpoint_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short run on a fast device has no checkpoint yet: it begins again, and its weights are numbers."""
+    model, run = make()
+    start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    run.restart = lambda model: model.load_state_dict(start, strict=False) and None
+    trainer = Trainer(model, run)
+    step, broken = trainer.step, []
+
+    def fail_once(feeder: Any) -> torch.Tensor:
+        if trainer.state.step == 4 and not broken:
+            broken.append(True)
+            with torch.no_grad():
+                model.model.norm.weight.fill_(math.nan)
+        return step(feeder)
+
+    monkeypatch.setattr(trainer, "step", fail_once)
+    fitted = trainer.fit()
+    assert broken and trainer.state.scale == 0.5
+    assert [number for number, _ in fitted.losses] == list(range(1, 11))
+    assert all(map(math.isfinite, losses(fitted)))
+    assert all(bool(weight.isfinite().all()) for weight in fitted.model.parameters())
 
 
 def test_without_a_checkpoint_a_broken_loss_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def adapt(
     validate: "Callable[[GPT], float] | None" = None,
     sample: "Callable[[GPT], str] | None" = None,
     strength: float = 1.0,
+    restart: "Callable[[GPT], None] | None" = None,
     stop_after: int | None = None,
 ) -> Fitted:
     """Train `model` in place by `plan`; `strength` below 1 goes only that part of the way from base to blog.
@@ -92,6 +93,7 @@ def adapt(
         sparing=plan.sparing,
         bytes_per_token=blog.text_bytes / max(1, blog.ids.size),
         fingerprint=fingerprint,
+        restart=restart,
         stop_after=stop_after,
     )
     fitted = train(model, run)

@@ -81,6 +81,8 @@ class Run:
     """Of data and settings: a checkpoint of another run is not resumed."""
     quantise: tuple[int, int] = (5, 64)
     part_size: int = 512 * 2**20
+    restart: Callable[[GPT], None] | None = None
+    """Puts the weights back that the run began with, for a loss that breaks before there is a checkpoint."""
     stop_after: int | None = None
     """Stop, saved, after this step: for tests and for machines that go away."""
 
@@ -357,14 +359,21 @@ class Trainer:
         events.warn(f"Out of memory: going on with {self.micro_rows} windows at once, the same batch and losses.")
 
     def recover(self, step: int) -> None:
-        """A loss that is not a number: back to the last checkpoint, with half the learning rate."""
+        """A loss that is not a number: back to the last checkpoint, or the start, with half the learning rate."""
         if self.state.scale < 0.05:
             raise PennameError("The loss keeps turning into NaN: lower the learning rates, or use --precision fp32.")
         scale = self.state.scale / 2
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
-        if checkpoint is None:
+        if checkpoint is not None:
+            self.load(checkpoint)
+        elif self.run.restart is not None:
+            self.run.restart(self.model)
+            for optimizer in self.optimizers:
+                optimizer.state.clear()
+            self.state = _State(total=self.settings.steps, fingerprint=self.run.fingerprint)
+            self.best = Best(self.best.path)
+        else:
             raise PennameError(f"The loss turned into NaN at step {step}, and there is no checkpoint to go back to.")
-        self.load(checkpoint)
         self.state.scale = scale
         events.warn(
             f"The loss was not a number at step {step}: back to step {self.state.step} with {scale:g} of the rate."

@@ -225,6 +225,10 @@ class _Job:
         model = GPT(config).initialise(self.options.seed)
         return LoadedModel(model, tokenizer, end_id(tokenizer), config, folder, "", {})
 
+    def put_back(self, model: "GPT") -> None:
+        """Give `model` the weights again that it had before training."""
+        model.load_state_dict(self._load().model.state_dict())
+
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
         from penname.model.footprint import fit_memory
@@ -305,6 +309,7 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
         validate=validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context),
         sample=_sampler(loaded, prepared, device),
         strength=options.strength,
+        restart=lambda model: job.put_back(model),
     )
     _save(prepared, job, plan, as_record(fitted, plan), fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
