@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from penname.core.errors import PennameError
 from penname.model import checkpoint
@@ -98,12 +99,22 @@ def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     assert read_state(newest) == {"step": 3}
 
 
-def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FULL = (
+    OSError(errno.ENOSPC, "No space left on device"),
+    # As safetensors said it on a file system of 2 MB.
+    SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+)
+
+
+@pytest.mark.parametrize("error", FULL, ids=["python", "safetensors"])
+def test_a_full_disk_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     model, optimizers = stepped(0)
     save_checkpoint(tmp_path, model, optimizers, {"step": 1})
 
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise error
 
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(PennameError, match="is full"):

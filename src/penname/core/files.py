@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penname.core.errors import InputError, PennameError
+from penname.core.folders import is_disk_full
 
 
 @contextlib.contextmanager
@@ -32,8 +32,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if is_disk_full(error):
             free = shutil.disk_usage(path.parent).free / 2**20
             raise PennameError(
                 f"The disk that holds {path.parent} is full ({free:.0f} MiB free): {path.name} was not "

@@ -62,7 +62,7 @@ def save_checkpoint(
         if final.exists():
             shutil.rmtree(final)
         temporary.replace(final)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # safetensors has a class of its own for a full disk
         if _is_disk_full(error):
             raise PennameError(
                 f"The disk that holds {folder} is full: this checkpoint was not written, the one before it is "
