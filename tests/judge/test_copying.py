@@ -142,3 +142,15 @@ def test_quantiles_of_few_runs() -> None:
     assert run_quantiles([])["median"] == 0.0
     assert run_quantiles([4])["90th percentile"] == 4.0
     assert run_quantiles([1, 2, 3])["median"] == 2.0
+
+
+def test_a_report_may_be_made_with_lengths_that_are_remembered() -> None:
+    index, asked = CopyIndex(POSTS), []
+
+    def match(text: str) -> list[int]:
+        asked.append(text)
+        return index.match_lengths(text)
+
+    plain = copy_report([POSTS[0], "all of this is new"], [POSTS[0]], index)
+    assert copy_report([POSTS[0], "all of this is new"], [POSTS[0]], index, match=match) == plain
+    assert asked == [POSTS[0], "all of this is new", POSTS[0]]

@@ -43,6 +43,7 @@ def told(training: Training | None = None, weights: int = 44_000_000, **changes:
 def test_a_good_model_is_praised_with_figures() -> None:
     found = told()
     assert len(found[GOOD]) == 4 and len(found[NOT]) == 1 and found[HELP]
+    assert any("none of 200 training posts" in text for text in found[GOOD]), "counts are whole numbers"
     text = " ".join(found[GOOD])
     for figure in ("1.20", "20%", "1.50", "70 of 100", "60th", "none of 200", "9 words", "14 without"):
         assert figure in text
