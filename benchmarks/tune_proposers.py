@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from penname.core import events
 from penname.core.terminal import Settings, show_events
@@ -34,6 +35,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.minutes is None and given.trials is None:
         parser.error("give --minutes or --trials")
+    same_trials()
     with contextlib.ExitStack() as stack:
         out = given.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = {name: run(name, given, out) for name in given.proposers.split(",")}
@@ -41,6 +43,21 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, (report, row) in found.items():
         print(f"| {name} | {report.judged} | {row} | {report.verdict[0]} |")
+
+
+def same_trials() -> None:
+    """Measure the speed once, so that a trial is as large for each proposer."""
+    from penname.judge.tuning.ground import Ground
+
+    measure = Ground.describe
+    known: dict[str, Any] = {}
+
+    def describe(ground: Ground, seconds: float, wanted: tuple[str, ...] = ()) -> dict[str, Any]:
+        if not known:
+            known.update(measure(ground, seconds, wanted))
+        return dict(known)
+
+    Ground.describe = describe  # type: ignore[method-assign]
 
 
 def run(name: str, given: argparse.Namespace, out: Path) -> tuple[TuneReport, str]:
