@@ -73,7 +73,7 @@ def test_very_little_time_is_told_in_words_and_never_as_no_pass() -> None:
     assert "0.0 passes" not in text
     assert "under 1% of a pass" in text
     tiny = " ".join(planned(1.0).reasons)
-    assert "are too few here: 1 steps" in tiny
+    assert "are too few here: 1 step and" in tiny
 
 
 def test_a_run_with_a_promise_may_grow_to_what_was_wanted_and_no_further() -> None:

@@ -122,7 +122,7 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     rows = _rows(total / context, 2 if device.slow else 4, most, speeds.micro_rows)
     steps = _steps(speeds, rows, total, left, wishes)
     reasons.append(
-        f"{rows} windows of {context} tokens a step, {steps:,} steps: enough steps for the rate to fall slowly."
+        f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
     settings = TrainSettings(
         steps=steps,
@@ -246,13 +246,13 @@ def _finished(
     timed = wishes.seconds is not None and not wishes.steps
     if wishes.seconds is not None and seconds > wishes.seconds * 1.05:
         reasons.append(
-            f"{wishes.seconds:.0f} s are too few here: {settings.steps} steps and the evaluation after them take about "
-            f"{seconds:.0f} s."
+            f"The {wishes.seconds:.0f} s that are left are too few here: {_count(settings.steps, 'step')} and the "
+            f"evaluation after take about {seconds:.0f} s."
         )
     reasons.append(
-        f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {evaluations} evaluations of "
-        f"{tokens:,} held-out tokens, {samples} samples and checkpoints. Reading the blog, a few seconds of measuring "
-        "and the report come on top."
+        f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {_count(evaluations, 'evaluation')} of "
+        f"{tokens:,} held-out tokens, {_count(samples, 'sample')} and checkpoints. Reading the blog comes on top, and the "
+        "report."
     )
     return Plan(
         settings=settings,
@@ -279,6 +279,10 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 6_000 else f"{seconds / 3600:.1f} h"
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _times(passes: float) -> str:
     """A number of passes in words that never round to none."""
     if passes < 0.01:
@@ -300,9 +304,7 @@ def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes, reasons: 
     if wishes.share is None:
         share = float(np.clip(passes * blog_tokens / budget, share, max(share, 0.5)))
     if passes * blog_tokens / share <= budget:
-        reasons.append(
-            f"Less replay than the {1 - best:.0%} that is best: {1 - share:.0%}, to fit {passes:g} passes."
-        )
+        reasons.append(f"Less replay than the {1 - best:.0%} that is best: {1 - share:.0%}, to fit {passes:g} passes.")
         return share, passes
     if wishes.passes is None:
         passes = budget * share / blog_tokens
