@@ -57,7 +57,7 @@ def same_trials() -> None:
             known.update(measure(ground, seconds, wanted))
         return dict(known)
 
-    Ground.describe = describe  # type: ignore[method-assign]
+    Ground.describe = describe  # type: ignore[assignment, method-assign]
 
 
 def run(name: str, given: argparse.Namespace, out: Path) -> tuple[TuneReport, str]:

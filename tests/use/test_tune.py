@@ -58,7 +58,8 @@ def test_a_run_leaves_a_ledger_a_study_a_model_and_a_page(blog: tuple[Workspace,
     (workspace.model / "config.json").unlink()
     report = tuned(blog, trials=5)
     rows = read_rows(workspace.results)
-    assert [row["label"] for row in rows] == ["tune default"] * 3 + ["tune search"] * 2
+    assert [row["label"] for row in rows[:4]] == ["tune default"] * 3 + ["tune search"]
+    assert len(rows) == 5
     for row in rows[:3]:
         assert row["side"] == "validation" and not row["test_bits_per_byte"]
         assert float(row["objective"]) >= float(row["exact_bits_per_byte"]) - 1e-4
