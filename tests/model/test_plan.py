@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_larger_blog_has_higher_rates_and_less_replay() -> None:
     rules = [by_size(tokens) for tokens in (1, 7_000, 30_000, 130_000, 600_000, 10**8)]
     assert rules[0] == dataclasses.replace(rules[1], reason=rules[0].reason)
     assert rules[-1] == dataclasses.replace(rules[-2], reason=rules[-1].reason)
-    for small, large in zip(rules[1:-1], rules[2:], strict=False):
+    for small, large in itertools.pairwise(rules[1:]):
         assert small.matrix_lr <= large.matrix_lr
         assert small.table_lr <= large.table_lr
         assert small.share <= large.share

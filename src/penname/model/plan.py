@@ -251,8 +251,8 @@ def _finished(
         )
     reasons.append(
         f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {_count(evaluations, 'evaluation')} of "
-        f"{tokens:,} held-out tokens, {_count(samples, 'sample')} and checkpoints. Reading the blog comes on top, and the "
-        "report."
+        f"{tokens:,} held-out tokens, {_count(samples, 'sample')} and checkpoints. Reading the blog and the "
+        "report come on top."
     )
     return Plan(
         settings=settings,
