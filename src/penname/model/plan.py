@@ -24,6 +24,8 @@ PASSES = 4.0
 _SMALL, _LARGE = 7_000, 600_000
 """Blog tokens between which the rule was measured; beyond them it stays as it is there."""
 _LEAST_STEPS = 120
+_MOST_BLOG = 0.67
+"""Of a batch when time is short: with three quarters half as much again was forgotten."""
 _EVALUATIONS, _SAMPLES = 0.06, 0.03
 """Shares of the time that evaluations and samples may take; fewer of them where they would take more."""
 SAVE_EVERY = 60.0
@@ -124,13 +126,14 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
+    matrix_lr = wishes.matrix_lr or rule.matrix_lr * _smaller_steps(blog_tokens, rule.share, rows * context)
     settings = TrainSettings(
         steps=steps,
         rows=rows,
         context=context,
         matrices="adamw",
-        matrix_lr=wishes.matrix_lr or rule.matrix_lr,
-        table_lr=rule.table_lr * (wishes.matrix_lr or rule.matrix_lr) / rule.matrix_lr,
+        matrix_lr=matrix_lr,
+        table_lr=rule.table_lr * matrix_lr / rule.matrix_lr,
         weight_decay=0.05,
         warmup=0.05,
         decay=0.95,
@@ -175,6 +178,15 @@ def make_scratch_plan(
 
 def _speeds(speed: Speeds | float, context: int) -> Speeds:
     return speed if isinstance(speed, Speeds) else Speeds.flat(speed, context)
+
+
+def _smaller_steps(blog_tokens: int, share: float, tokens: int) -> float:
+    """What the rates are multiplied by where a step has fewer `tokens` than when the rule was measured.
+
+    The fourth root: a noisier gradient wants a lower rate (its square root), a short run wants none of it.
+    """
+    measured = 1024 * float(np.clip(PASSES * blog_tokens / share / 1024 / _LEAST_STEPS, 4, 32))
+    return min(1.0, (tokens / measured) ** 0.25)
 
 
 def _rows(windows: float, least: int, most: int, micro_rows: int) -> int:
@@ -309,7 +321,7 @@ def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes, reasons: 
     if wishes.passes is None:
         passes = budget * share / blog_tokens
     if passes < 1 and wishes.share is None:
-        share = float(np.clip(blog_tokens / budget, 0.5, 0.8))
+        share = float(np.clip(blog_tokens / budget, 0.5, _MOST_BLOG))
         passes = budget * share / blog_tokens
     given_up = f"{_times(passes)} instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - best:.0%}"
     reasons.append(f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help.")
