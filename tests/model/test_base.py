@@ -91,12 +91,27 @@ def test_no_base_is_shipped(absent: None) -> None:
         next(replay_texts())
 
 
-def test_too_large_a_base_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "LARGEST", 10_000)
+def test_too_large_a_base_is_not_written(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(PennameError, match=r"MiB, more than 0\.01 MiB: weights\.safetensors"):
-        write_base(folder, random_model(), tiny_tokenizer(), 5, TEXTS, "new", group=32)
+    with pytest.raises(PennameError, match=r"more than 0\.01 MiB: .*weights\.safetensors"):
+        write_base(folder, random_model(), tiny_tokenizer(), 5, TEXTS, "new", group=32, largest=10_000)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_general_text_counts_and_a_large_base_may_be_wanted(tmp_path: Path) -> None:
+    sizes = write_base(
+        tmp_path / "large",
+        random_model(),
+        tiny_tokenizer(),
+        8,
+        TEXTS,
+        "card",
+        group=32,
+        general_texts=[VERSE],
+        largest=None,
+    )
+    assert "general.txt.bz2" in sizes
+    assert sizes == {path.name: path.stat().st_size for path in (tmp_path / "large").iterdir()}
 
 
 def test_damage_is_said(shipped: Path) -> None:

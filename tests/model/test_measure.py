@@ -23,6 +23,21 @@ def test_a_step_is_its_windows_and_one_update() -> None:
     assert Speeds.flat(1_000.0, 512, 2).tokens_per_second(4) == pytest.approx(1_000.0)
 
 
+def test_few_windows_take_longer_than_their_share_where_calls_take_the_time() -> None:
+    speeds = Speeds(16, 512, 0.16, 0.01, 100.0, 0.0, 0.0, one_seconds=0.04)
+    assert [speeds.step_seconds(rows) for rows in (1, 4, 16, 32)] == pytest.approx([0.05, 0.074, 0.17, 0.33])
+    flat = dataclasses.replace(speeds, one_seconds=0.0)
+    assert flat.step_seconds(4) == pytest.approx(0.05)
+
+
+def test_a_fast_device_is_measured_with_one_window_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Device, "slow", property(lambda self: False))
+    monkeypatch.setattr(measure, "_steps", lambda trainer: (asked.append(trainer.settings.rows), (0.5, 0.1))[1])
+    assert measure_speeds(GPT(SHAPE).initialise(0), CPU, 32, 4).one_seconds == 0.5
+    assert asked == [4, 1]
+
+
 def test_every_part_is_measured_and_nothing_is_learned(tmp_path: Path) -> None:
     model = GPT(SHAPE).initialise(0)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}

@@ -25,6 +25,7 @@ from penname.model.folder import LoadedModel, load_model
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_weights import build, named_weights
 from penname.model.quantise import read_packed, write_packed
+from penname.model.sampling import RECOMMENDED
 from penname.text.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ CARD = "card.md"
 REPLAY = "replay.txt.bz2"
 GENERAL = "general.txt.bz2"
 LARGEST = 34 * 2**20
-"""Bytes that the four files may have together."""
-_GENERATION = {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1}
-"""What to write with unless told otherwise; goes along when the base is exported."""
+"""Bytes that the files may have together."""
 
 
 @cache
@@ -89,7 +88,7 @@ def load_packed(folder: Path, device: Device | None = None) -> LoadedModel:
         model.to(device.torch)
     card = folder / CARD
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    return LoadedModel(model, tokenizer, end_id(tokenizer), model.config, folder, text, dict(_GENERATION))
+    return LoadedModel(model, tokenizer, end_id(tokenizer), model.config, folder, text, dict(RECOMMENDED))
 
 
 def replay_texts(folder: Path | None = None) -> Iterator[str]:
@@ -119,24 +118,26 @@ def write_base(
     *,
     group: int = 64,
     about: dict[str, Any] | None = None,
+    general_texts: Iterable[str] | None = None,
+    largest: float | None = LARGEST,
 ) -> dict[str, int]:
     """Write the folder that the package ships, in place of what was there; return the bytes of each file.
 
-    `about` is noted with the weights. Raises `PennameError` when the files have more than `LARGEST` bytes together; the
-    folder that was there stays.
+    `about` is noted with the weights. `general_texts` were held out, for measuring what adaptation forgets. Raises
+    `PennameError` when the files have more than `largest` bytes together; the folder that was there stays.
     """
     noted = {**(about or {}), "config": asdict(model.config), "bits": bits, "group": group}
     with replacing_folder(out) as new:
         write_packed(new / WEIGHTS, named_weights(model), bits=bits, group=group, metadata=noted)
         (new / TOKENIZER).write_text(tokenizer.to_str(pretty=False), encoding="utf-8", newline="\n")
         (new / CARD).write_text(card, encoding="utf-8", newline="\n")
-        with bz2.open(new / REPLAY, "wt", encoding="utf-8", errors="replace", newline="\n") as file:
-            for text in replay_texts:
-                file.write(f"{text.strip()}\n{END_OF_TEXT}\n")
-        sizes = {name: (new / name).stat().st_size for name in (WEIGHTS, TOKENIZER, CARD, REPLAY)}
-        if sum(sizes.values()) > LARGEST:
+        _write_texts(new / REPLAY, replay_texts)
+        if general_texts is not None:
+            _write_texts(new / GENERAL, general_texts)
+        sizes = {path.name: path.stat().st_size for path in sorted(new.iterdir())}
+        if largest is not None and sum(sizes.values()) > largest:
             raise PennameError(
-                f"The base would have {_mebibytes(sum(sizes.values()))}, more than {_mebibytes(LARGEST)}: "
+                f"The base would have {_mebibytes(sum(sizes.values()))}, more than {_mebibytes(largest)}: "
                 + ", ".join(f"{name} {_mebibytes(size)}" for name, size in sizes.items())
                 + ". Use fewer bits, a smaller network or less replay text."
             )
@@ -151,5 +152,11 @@ def _check_shipped(name: str) -> None:
         )
 
 
-def _mebibytes(size: int) -> str:
+def _write_texts(path: Path, texts: Iterable[str]) -> None:
+    with bz2.open(path, "wt", encoding="utf-8", errors="replace", newline="\n") as file:
+        for text in texts:
+            file.write(f"{text.strip()}\n{END_OF_TEXT}\n")
+
+
+def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.2f} MiB"

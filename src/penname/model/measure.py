@@ -58,6 +58,8 @@ class Speeds:
     """Whether the layers are compiled, which was measured to be faster."""
     checkpointing: bool = False
     """Whether activations are computed twice instead of kept."""
+    one_seconds: float = 0.0
+    """Forwards and backwards through one window, where that is not its share of `micro_seconds`; 0: it is."""
 
     @classmethod
     def flat(cls, tokens_per_second: float, context: int = 512, micro_rows: int = 1) -> "Speeds":
@@ -66,7 +68,10 @@ class Speeds:
         return cls(micro_rows, context, window * micro_rows, 0.0, 3 * tokens_per_second, 20 * window / context, 0.0)
 
     def step_seconds(self, rows: int) -> float:
-        """Seconds of an optimizer step over `rows` windows."""
+        """Seconds of an optimizer step over `rows` windows; a GPU is hardly faster with few of them."""
+        if self.one_seconds and rows < self.micro_rows:
+            share = (rows - 1) / (self.micro_rows - 1)
+            return self.one_seconds + share * (self.micro_seconds - self.one_seconds) + self.update_seconds
         return rows / self.micro_rows * self.micro_seconds + self.update_seconds
 
     def tokens_per_second(self, rows: int) -> float:
@@ -98,9 +103,10 @@ def measure_speeds(
         micro, compiled = _compiled_steps(trainer, model, micro)
     else:
         compiled = False
+    one = 0.0 if device.slow or micro_rows == 1 else min(micro, _steps(_trainer(model, device, context, 1))[0])
     model.dropout = 0.0
     parameters = model.config.parameters()
-    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing)
+    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing, one)
     with model.uncompiled():
         return replace(
             found,
@@ -139,12 +145,12 @@ def _trainer(model: GPT, device: Device, context: int, rows: int) -> "Trainer":
 def _steps(trainer: "Trainer") -> tuple[float, float]:
     """Seconds of the gradient and of the update of a step: medians, the first step left out.
 
-    A slow machine does two more steps, a fast one up to eight.
+    A slow machine does two more steps, a fast one up to eight within a second.
     """
     gradients: list[float] = []
     updates: list[float] = []
     windows = torch.from_numpy(trainer.run.mixture.batch(0).astype(np.int64))
-    while len(gradients) < 3 or (len(gradients) < 9 and sum(gradients) < 3.0):
+    while len(gradients) < 3 or (len(gradients) < 9 and sum(gradients[1:]) < 1.0):
         gradients.append(_timed(lambda: trainer.gradients(windows, 0, False), trainer.device))
         updates.append(_timed(trainer.update, trainer.device))
     return statistics.median(gradients[1:]), statistics.median(updates[1:])

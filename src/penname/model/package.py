@@ -7,7 +7,6 @@ sample of the documents that pre-training held out, on which adaptation measures
 both.
 """
 
-import bz2
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from penname.core import events
-from penname.model.base import GENERAL, write_base
+from penname.model.base import write_base
 from penname.model.pretrain import Pretrained, find_texts, is_held_out
 from penname.model.recipe import Recipe
-from penname.text.tokenizer import END_OF_TEXT, encode_plain, read_documents
+from penname.text.tokenizer import encode_plain, read_documents
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -36,7 +35,7 @@ def package_base(
     with events.task("Choosing what to replay"):
         replay, general = sample_texts(find_texts(books), trained.recipe, trained.tokenizer, replay_bytes)
     curve = trained.fitted.curve
-    sizes = write_base(
+    return write_base(
         out / "base",
         trained.model,
         trained.tokenizer,
@@ -45,17 +44,9 @@ def package_base(
         base_card(trained, [path.name for path in find_texts(books)]),
         group=trained.recipe.group,
         about={"recipe": trained.recipe.name, "held_out_bits_per_byte": curve[-1][1] if curve else None},
+        general_texts=general,
+        largest=None if trained.recipe.largest_mib is None else trained.recipe.largest_mib * 2**20,
     )
-    sizes[GENERAL] = write_general(out / "base", general)
-    return sizes
-
-
-def write_general(folder: Path, texts: Sequence[str]) -> int:
-    """Write the held-out general text beside a base; return the bytes of its file."""
-    with bz2.open(folder / GENERAL, "wt", encoding="utf-8", newline="\n") as file:
-        for text in texts:
-            file.write(f"{text.strip()}\n{END_OF_TEXT}\n")
-    return (folder / GENERAL).stat().st_size
 
 
 def sample_texts(

@@ -40,6 +40,8 @@ class Recipe:
     sample_bytes: int = 80_000_000
     bits: int = 8
     group: int = 64
+    largest_mib: float | None = None
+    """Most that the packed base may take."""
     about: dict[str, Any] = field(default_factory=dict)
 
     def config(self, vocab_size: int) -> GPTConfig:
@@ -95,7 +97,7 @@ def _build(values: dict[str, Any], source: str) -> Recipe:
     _check(shape, shape_keys, "shape.", wrong)
     _check(train, train_keys, "train.", wrong)
     _check(tokenizer, {"vocab_size", "sample_bytes"}, "tokenizer.", wrong)
-    _check(package, {"bits", "group"}, "package.", wrong)
+    _check(package, {"bits", "group", "largest_mib"}, "package.", wrong)
     for shelf in shelves:
         _check(shelf, {"pattern", "share"}, "shelf.", wrong)
     passes = train.pop("passes", 1.0)

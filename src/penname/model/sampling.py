@@ -25,6 +25,8 @@ from penname.core.errors import InputError, PennameError
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "sequence_penalty")
+RECOMMENDED = {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.1}
+"""What a model folder of ours says; of the settings that were tried it gives a model away least (LAB.md)."""
 _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
 _GREEDY = 32
@@ -36,7 +38,7 @@ class SamplingSettings:
     """How text is drawn from a model; two runs with equal settings, model and prompt give equal text."""
 
     temperature: float = field(
-        default=0.8,
+        default=1.0,
         metadata={"text": "Above 1 bolder, below 1 safer; 0 always takes the most probable token."},
     )
     top_k: int = field(default=0, metadata={"text": "Draw from this many most probable tokens (0: all)."})
@@ -44,11 +46,11 @@ class SamplingSettings:
         default=1.0, metadata={"text": "Draw from the fewest tokens that hold this share of the probability."}
     )
     min_p: float = field(
-        default=0.05,
+        default=0.02,
         metadata={"text": "Draw from tokens at least this probable, relative to the most probable."},
     )
     repetition_penalty: float = field(
-        default=1.15, metadata={"text": "Makes the tokens written last less probable (1: off, 1.1: mildly)."}
+        default=1.1, metadata={"text": "Makes the tokens written last less probable (1: off, 1.1: mildly)."}
     )
     penalty_window: int = field(default=128, metadata={"text": "How many tokens back the penalty looks."})
     sequence_penalty: float = field(

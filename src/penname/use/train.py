@@ -366,16 +366,16 @@ def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Call
 
 def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
     from penname.model.folder import save_model
+    from penname.model.sampling import RECOMMENDED
 
     workspace = prepared.workspace
-    generation = {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1}
     card = _card(prepared, job, record)
     save_model(
         workspace.model,
         model.cpu(),
         job.loaded.tokenizer,
         card=card,
-        generation=generation,
+        generation=dict(RECOMMENDED),
         end=job.loaded.end,
     )
     write_json(workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed})

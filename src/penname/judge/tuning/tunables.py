@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penname.model.plan import Plan
+from penname.model.sampling import RECOMMENDED
 
 Values = dict[str, float]
 """A value for each setting, by its name."""
@@ -58,7 +59,7 @@ OPTIONAL = (
 )
 """What is tuned only where it is asked for."""
 
-DEFAULTS = {"temperature": 0.9, "min_p": 0.05, "strength": 1.0}
+DEFAULTS = {"temperature": RECOMMENDED["temperature"], "min_p": RECOMMENDED["min_p"], "strength": 1.0}
 """Where neither the plan nor the base's folder says one."""
 
 
