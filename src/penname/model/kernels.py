@@ -89,7 +89,7 @@ class _Normed(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
         scale = length.square_().div_(x.size(-1)).add_(eps).rsqrt_().to(x.dtype)
-        normed = x * scale
+        normed: Tensor = x * scale
         ctx.save_for_backward(normed, weight, scale)
         return normed * weight.to(x.dtype)
 

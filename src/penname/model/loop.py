@@ -384,7 +384,7 @@ class Trainer:
         kept = _copy(self.model)
         bits, group = self.run.quantise
         with torch.no_grad():
-            matrices = [weight for weight in self.model.parameters() if weight.ndim == 2]
+            matrices: list[Tensor] = [weight for weight in self.model.parameters() if weight.ndim == 2]
             parts = self.as_stored(torch.cat([weight.view(-1, group) for weight in matrices]), bits)
             sizes = [weight.numel() // group for weight in matrices]
             pairs = zip(parts.split(sizes), matrices, strict=True)

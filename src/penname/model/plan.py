@@ -186,7 +186,7 @@ def _smaller_steps(blog_tokens: int, share: float, tokens: int) -> float:
     The fourth root: a noisier gradient wants a lower rate (its square root), a short run wants none of it.
     """
     measured = 1024 * float(np.clip(PASSES * blog_tokens / share / 1024 / _LEAST_STEPS, 4, 32))
-    return min(1.0, (tokens / measured) ** 0.25)
+    return float(min(1.0, (tokens / measured) ** 0.25))
 
 
 def _rows(windows: float, least: int, most: int, micro_rows: int) -> int:

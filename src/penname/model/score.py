@@ -100,8 +100,8 @@ def token_nats(
     with torch.inference_mode(), device.autocast(), _progress(show, sum(map(len, sequences))) as advance:
         for group in _groups(windows, batch_tokens):
             ids, places = _rows(sequences, group, end)
-            on_device = [torch.from_numpy(each).to(device.torch) for each in (ids, places)]
-            nats = _nats(model, *on_device, 2**22 if small else 2**26)
+            on_device, places_there = (torch.from_numpy(each).to(device.torch) for each in (ids, places))
+            nats = _nats(model, on_device, places_there, 2**22 if small else 2**26)
             done = 0
             for number, _, stop, scored in group:
                 results[number][scored:stop] = nats[done : done + stop - scored]
