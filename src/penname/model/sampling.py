@@ -25,8 +25,8 @@ from penname.core.errors import InputError, PennameError
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "sequence_penalty")
-RECOMMENDED = {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.1}
-"""What a model folder of ours says; of the settings that were tried it gives a model away least (LAB.md)."""
+RECOMMENDED = {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1}
+"""What a model folder of ours says: chosen by figures and by eye (LAB.md)."""
 _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
 _GREEDY = 32
@@ -46,7 +46,7 @@ class SamplingSettings:
         default=1.0, metadata={"text": "Draw from the fewest tokens that hold this share of the probability."}
     )
     min_p: float = field(
-        default=0.02,
+        default=0.05,
         metadata={"text": "Draw from tokens at least this probable, relative to the most probable."},
     )
     repetition_penalty: float = field(

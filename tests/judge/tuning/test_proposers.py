@@ -61,7 +61,7 @@ def test_defaults_are_those_of_the_plan_and_within_their_ranges() -> None:
     plan = make_plan(blog_tokens=600_000, speed=1_000.0, device=CPU, wishes=Wishes(seconds=60))
     defaults = default_values(plan, {"temperature": 1.4, "min_p": None})
     assert defaults["rate"] == plan.settings.matrix_lr and defaults["temperature"] == 1.4
-    assert defaults["min_p"] == 0.02
+    assert defaults["min_p"] == 0.05
     found = {tunable.name: tunable for tunable in tunables_for(defaults)}
     assert "passes" not in found, "a minute does not allow a pass"
     for name, tunable in found.items():
