@@ -19,22 +19,9 @@ from penname.core.device import Device, pick_device
 from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
 from penname.model.loop import Run, Trainer
+from penname.model.measure import matrix_rate
 from penname.model.recipe import load_recipe
 from penname.text.batches import Mixture, Stream
-
-
-def matrix_rate(device: Device, size: int = 8192, repeats: int = 10) -> float:
-    """FLOP/s of a square product in the device's precision."""
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[device.precision]
-    left, right = (torch.randn(size, size, device=device.torch, dtype=dtype) for _ in range(2))
-    for _ in range(3):
-        _ = left @ right
-    device.synchronize()
-    started = time.perf_counter()
-    for _ in range(repeats):
-        _ = left @ right
-    device.synchronize()
-    return 2 * size**3 * repeats / (time.perf_counter() - started)
 
 
 def trainer_of(name: str, dropout: float, micro: int, device: Device, rows: int | None = None) -> Trainer:
@@ -87,7 +74,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     device = pick_device()
-    rate = matrix_rate(device, 8192 if device.kind != "cpu" else 1024)
+    rate = matrix_rate(device, device.precision)
     print(f"{device.name}, torch {torch.__version__}, {device.precision} products: {rate / 1e12:,.1f} TFLOP/s, seed 0")
     print("| recipe | parameters | dropout | tokens/s | step ms | TFLOP/s | utilisation |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)

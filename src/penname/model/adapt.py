@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+_BYTES_PER_TOKEN = 4.3
+"""Of the base's own text, roughly."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Documents as token ids (n,), their ends (documents,) and the bytes of their text."""
@@ -44,6 +48,18 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
     """Encode documents, each ended by `end`."""
     ids = encode_documents(tokenizer, texts, end)
     return Encoded(ids, document_ends(ids, end), sum(len(text.encode("utf-8")) for text in texts))
+
+
+def enough_text(texts: Iterable[str], tokens: float) -> list[str]:
+    """The first texts that hold about `tokens` tokens: no more is encoded than a run will read."""
+    taken: list[str] = []
+    size = 0.0
+    for text in texts:
+        if size > tokens * _BYTES_PER_TOKEN:
+            break
+        taken.append(text)
+        size += len(text)
+    return taken
 
 
 def adapt(
@@ -67,14 +83,10 @@ def adapt(
     Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
     """
     settings = plan.settings
-    before = (
-        {name: weight.detach().clone() for name, weight in model.named_parameters()} if strength < 1 else {}
-    )
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()} if strength < 1 else {}
     streams = [(Stream(blog.ids, blog.ends, settings.context, settings.seed * 10 + 1, cap), plan.share)]
     if replay is not None and plan.share < 1:
-        streams.append(
-            (Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share)
-        )
+        streams.append((Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share))
     run = Run(
         settings,
         Mixture(streams, settings.rows),
@@ -112,9 +124,7 @@ def validator(
         return None
     pieces = shortened([encode_plain(tokenizer, text) for text in texts], most_tokens)
     arrays = [np.array(piece, np.int64) for piece in pieces if piece]
-    size = sum(
-        len(tokenizer.decode(list(piece), skip_special_tokens=False).encode("utf-8")) for piece in pieces
-    )
+    size = sum(len(tokenizer.decode(list(piece), skip_special_tokens=False).encode("utf-8")) for piece in pieces)
 
     def validate(model: GPT) -> float:
         nats = token_nats(model, arrays, device, end=end, context=context, stride=context)

@@ -89,7 +89,6 @@ class BySize:
     share: float
     matrix_lr: float
     table_lr: float
-    reason: str
 
 
 def by_size(blog_tokens: int) -> BySize:
@@ -101,13 +100,7 @@ def by_size(blog_tokens: int) -> BySize:
     place = min(1.0, max(0.0, place))
     share = 0.25 + 0.25 * max(0.0, (place - 0.6) / 0.4)
     matrix_lr, table_lr = 2e-4 * 2.5**place, 5e-4 * 4.0**place
-    return BySize(
-        share,
-        matrix_lr,
-        table_lr,
-        f"A blog of {blog_tokens:,} tokens: {share:.0%} of each batch is blog, rates {matrix_lr:.1e} for matrices and "
-        f"{table_lr:.1e} for tables; the larger the blog, the more of it and the higher the rates.",
-    )
+    return BySize(share, matrix_lr, table_lr)
 
 
 def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
@@ -117,7 +110,7 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     most = 8 if device.slow else 32
     usual = speeds.tokens_per_second(most)
     rule = by_size(blog_tokens)
-    reasons = [_say_speed(usual, device, speeds), rule.reason]
+    reasons = [_say_speed(usual, device, speeds)]
     left = _training_seconds(speeds, usual, wishes.seconds, device)
     share, passes = _fit(blog_tokens, usual * left, rule.share, wishes, reasons)
     total = passes * blog_tokens / share
@@ -127,13 +120,16 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
     matrix_lr = wishes.matrix_lr or rule.matrix_lr * _smaller_steps(blog_tokens, rule.share, rows * context)
+    table_lr = rule.table_lr * matrix_lr / rule.matrix_lr
+    why = "as asked" if wishes.matrix_lr else "by the size of the blog and of a step"
+    reasons.append(f"Rates of {matrix_lr:.1e} for matrices and {table_lr:.1e} for tables, {why}.")
     settings = TrainSettings(
         steps=steps,
         rows=rows,
         context=context,
         matrices="adamw",
         matrix_lr=matrix_lr,
-        table_lr=rule.table_lr * matrix_lr / rule.matrix_lr,
+        table_lr=table_lr,
         weight_decay=0.05,
         warmup=0.05,
         decay=0.95,

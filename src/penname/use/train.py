@@ -9,7 +9,7 @@ on held-out posts. A run that was stopped goes on with the same command; one tha
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
 LEAST_WORDS = 2_000
 _CPU_MINUTES = 10.0
-_BYTES_PER_TOKEN = 4.3
 _ROWS_AT_ONCE = {True: 2, False: 16}
 """Windows that go through the network at once, on a slow device and on others: more are hardly faster."""
 _LANGUAGES = 60
@@ -279,7 +278,7 @@ class _Job:
 
 
 def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) -> None:
-    from penname.model.adapt import adapt, as_record, encode, validator
+    from penname.model.adapt import adapt, as_record, encode, enough_text, validator
     from penname.model.base import replay_texts
 
     workspace = prepared.workspace
@@ -294,7 +293,7 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
     if not options.from_scratch and plan.share < 1:
         with events.task("Encoding the replay"):
             needed = plan.settings.steps * plan.settings.rows * plan.settings.context * (1 - plan.share)
-            replay = encode(loaded.tokenizer, _enough(replay_texts(), needed), loaded.end)
+            replay = encode(loaded.tokenizer, enough_text(replay_texts(), needed), loaded.end)
     held = [post.document for post in prepared.side("validation")]
     context = plan.settings.context
     fitted = adapt(
@@ -313,18 +312,6 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) ->
     )
     _save(prepared, job, plan, as_record(fitted, plan), fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
-
-
-def _enough(texts: Iterator[str], tokens: float) -> list[str]:
-    """The first texts that hold about `tokens` tokens: no more is encoded than a run will read."""
-    taken: list[str] = []
-    size = 0.0
-    for text in texts:
-        if size > tokens * _BYTES_PER_TOKEN:
-            break
-        taken.append(text)
-        size += len(text)
-    return taken
 
 
 def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":

@@ -19,14 +19,13 @@ from penname.core import events
 from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.tuning.tunables import Values, default_values, tunables_for
-from penname.model.adapt import Encoded, encode, validator
+from penname.model.adapt import Encoded, encode, enough_text, validator
 from penname.model.gpt import GPT
 from penname.model.plan import Plan, Wishes, make_plan, measure_speed
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
 
-_BYTES_PER_TOKEN = 4.3
 _EVALUATIONS = 4
 """Times that a trial looks at held-out posts, so that it can be stopped early."""
 _GENERAL = 12_000
@@ -117,7 +116,7 @@ class Ground:
         needed = int(settings.steps * settings.rows * settings.context * (1 - plan.share))
         if self.replayed[1] is None or self.replayed[0] < needed:
             wanted = 2 * needed
-            found = encode(self.loaded.tokenizer, _enough(texts(), wanted), self.loaded.end)
+            found = encode(self.loaded.tokenizer, enough_text(texts(), wanted), self.loaded.end)
             self.replayed = (wanted, found if found.ids.size else None)
         return self.replayed[1]
 
@@ -142,18 +141,6 @@ class Ground:
             with torch.no_grad():
                 for name, weight in self.model.named_parameters():
                     weight.lerp_(self.weights[name], 1 - strength)
-
-
-def _enough(texts: Iterable[str], tokens: float) -> list[str]:
-    """The first texts that hold about `tokens` tokens."""
-    taken: list[str] = []
-    size = 0.0
-    for text in texts:
-        if size > tokens * _BYTES_PER_TOKEN:
-            break
-        taken.append(text)
-        size += len(text)
-    return taken
 
 
 def _shortened(texts: tuple[str, ...]) -> tuple[str, ...]:
