@@ -66,7 +66,9 @@ def test_drafts_are_shown_while_they_are_written(workspace):
     out = io.StringIO()
     sampling = {"temperature": 1.2, "max_tokens": 12, "seed": 5}
     written = write("Letters", options(workspace, drafts=3, sampling=sampling), printer(out))
-    assert out.getvalue().split("\n\n* * *\n\n") == ["Letters" + draft.text for draft in written.drafts]
+    shown = out.getvalue()
+    assert shown.endswith("\n"), "what is said behind a draft begins on a line of its own"
+    assert shown.removesuffix("\n").split("\n\n* * *\n\n") == ["Letters" + draft.text for draft in written.drafts]
     assert len(written.drafts) == 3
 
 
@@ -175,7 +177,7 @@ def test_strange_characters_never_end_a_run():
 
     printer(out)("Café ", Piece(0, "🐈\ud800\x1b[2J\n", "end", 1, 0))
     out.seek(0)
-    assert out.read() == "Caf? ??[2J\n"
+    assert out.read() == "Caf? ??[2J\n\n", "its own line end, and the one behind a draft"
 
 
 def test_the_guard_is_off_when_asked(workspace):

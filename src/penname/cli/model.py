@@ -63,8 +63,6 @@ def write(
         written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout))
     if as_json:
         print_json(written.to_json())
-    else:
-        print()
 
 
 @app.command()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from penname.model.generate import Draft, Piece
     from penname.model.sampling import SamplingSettings
 
-_BETWEEN = "\n\n* * *\n\n"
+_BETWEEN = "\n* * *\n\n"
 """Stands between two drafts."""
 
 
@@ -202,7 +202,7 @@ def printer(out: TextIO) -> "Callable[[str, Piece], None]":
         if piece.draft != before:
             _print(out, (_BETWEEN if before >= 0 else "") + prompt)
             before = piece.draft
-        _print(out, piece.text)
+        _print(out, piece.text + ("\n" if piece.finish else ""))
 
     return show
 
