@@ -99,16 +99,12 @@ def blockeditor(rng: random.Random, words: int) -> str:
     blocks: list[dict[str, object]] = []
     for place, text in enumerate(paragraphs(rng, words - 30)):
         if place % 3 == 0:
-            blocks.append(
-                {"type": "publii-header", "content": f"Part {place}", "config": {"headingLevel": 2}}
-            )
+            blocks.append({"type": "publii-header", "content": f"Part {place}", "config": {"headingLevel": 2}})
         text = marked_up(rng, text, "<b>WORD</b>", '<a href="#INTERNAL_LINK#/post/3">WORD</a>')
         blocks.append({"type": "publii-paragraph", "content": text, "config": {"textAlign": "left"}})
     items = "".join(f"<li>{' '.join(rng.choices(WORDS, k=10))}</li>" for _ in range(3))
     blocks.append({"type": "publii-list", "content": items, "config": {"listType": "ul"}})
-    blocks.append(
-        {"type": "publii-image", "content": {"image": "#DOMAIN_NAME#a.jpg", "alt": "", "caption": ""}}
-    )
+    blocks.append({"type": "publii-image", "content": {"image": "#DOMAIN_NAME#a.jpg", "alt": "", "caption": ""}})
     return json.dumps([{"id": place, **block} for place, block in enumerate(blocks)])
 
 
@@ -176,9 +172,7 @@ def measure(folder: Path, keep_private: bool) -> dict[str, float]:
 
 def in_fresh_process(folder: Path, mode: str) -> dict[str, float]:
     command = [sys.executable, __file__, "--child", str(folder), "--mode", mode]
-    result: dict[str, float] = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    )
+    result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return result
 
 
@@ -189,9 +183,7 @@ def additions() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--words", type=int, default=500)
     parser.add_argument("--editor", choices=EDITORS, help="one editor only; default: the three in turn")
@@ -201,9 +193,7 @@ def main() -> None:
     if options.child:
         print(json.dumps(measure(options.child, options.mode == "keep")))
         return
-    print(
-        f"this core: {additions() / 1e6:.0f} million additions a second in a plain Python loop (sum over a range)"
-    )
+    print(f"this core: {additions() / 1e6:.0f} million additions a second in a plain Python loop (sum over a range)")
     heads = ("posts", "database", "private", "seconds", "posts/s", "MB/s", "peak", "over import")
     print("{:>8} {:>9} {:>8} {:>8} {:>8} {:>6} {:>8} {:>12}".format(*heads))
     for posts in options.posts:

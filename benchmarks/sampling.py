@@ -44,6 +44,8 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 1.0, "min_p": 0.0, "top_p": 0.95, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
     {"temperature": 1.0, "min_p": 0.0, "repetition_penalty": 1.0},
     {"temperature": 1.1, "min_p": 0.02, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.1},
+    {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.05, "sequence_penalty": 0.8},
 )
 COLUMNS = (
     "T",
