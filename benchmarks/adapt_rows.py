@@ -6,7 +6,7 @@ TEXTS.json holds {"train": [...], "validation": [...], "test": [...]}. A row of 
 this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, four passes): {"rows": 4, "context": 512, "tokens": 558000,
 "share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "words": 20000}. `tokens` is what a slow
 machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers` leaves the lowest
-layers as they are. HELDOUT is text of the base's kind: 1 MB of it tells what was forgotten.
+layers as they are. HELDOUT is text of the base's kind: it tells what was forgotten.
 """
 
 import argparse
@@ -64,14 +64,14 @@ def cut(texts: list[str], words: int | None) -> list[str]:
 class Bench:
     """The base, its replay and the held-out texts, for any number of rows."""
 
-    def __init__(self, texts: dict[str, list[str]], heldout: Path, device: Device) -> None:
+    def __init__(self, texts: dict[str, list[str]], heldout: Path, size: int, device: Device) -> None:
         self.texts, self.device = texts, device
         self.base: LoadedModel = load_base()
         self.first = {name: weight.detach().clone() for name, weight in self.base.model.named_parameters()}
         self.replay: Encoded = encode(self.base.tokenizer, list(replay_texts()), self.base.end)
         self.general: list[str] = []
         for text in read_documents(heldout):
-            if sum(map(len, self.general)) < 1_000_000:
+            if sum(map(len, self.general)) < size:
                 self.general.append(text[:60_000])
 
     def figures(self, model: GPT) -> dict[str, float]:
@@ -113,10 +113,11 @@ def main() -> None:
     parser.add_argument("heldout", type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which no new row is begun")
+    parser.add_argument("--bytes", type=int, default=1_000_000, help="of HELDOUT")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     began, device = time.monotonic(), pick_device(given.device)
-    bench = Bench(json.loads(given.texts.read_text(encoding="utf-8")), given.heldout, device)
+    bench = Bench(json.loads(given.texts.read_text(encoding="utf-8")), given.heldout, given.bytes, device)
     before = bench.figures(bench.base.model.to(device.torch))
     print(f"{device.name}, torch {torch.__version__}; un-adapted: {before}", flush=True)
     for line in given.rows.read_text(encoding="utf-8").splitlines():

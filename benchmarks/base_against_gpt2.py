@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from penname.core.device import Device, pick_device
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.loop import Run, Trainer
+from penname.model.recipe import load_recipe
 from penname.model.score import token_nats
 from penname.model.settings import TrainSettings
 from penname.text.batches import Mixture, Stream
@@ -52,7 +53,7 @@ def bits_per_byte(
 
 def ours(mixture: Mixture, vocab: int, device: Device, budgets: list[float]) -> Iterator[tuple[GPT, Row]]:
     """The network trained anew for each budget of seconds; compiled once."""
-    model = GPT(GPTConfig(vocab, 512, 1408, 12, 8, 4, 64)).initialise(0)
+    model = GPT(load_recipe("base").config(vocab)).initialise(0)
     compiled = Trainer(model, _run(10**6, mixture, device))
     feeder_step(compiled, 3)
     device.synchronize()

@@ -2,7 +2,7 @@
 
     python benchmarks/train_against_transformers.py [--rounds 5] [--rows 2] [--context 512]
 
-The same loop for both: 12 layers of 512 (the shipped base), the same weights, batch, precision and fused AdamW,
+The same loop for both: 8 layers of 640 (the shipped base), the same weights, batch, precision and fused AdamW,
 gradient norm 1, eager, no dropout. Only the network and its loss differ: ours computes the loss in slices, theirs by
 `logits` and `cross_entropy`. Steps alternate, so that a busy machine slows both; medians are compared. The matrix rate
 is that of the network's own commonest product in the same precision, measured between the steps.
@@ -22,7 +22,7 @@ from penname.model.gpt import GPT, GPTConfig
 from penname.model.objective import Objective
 from penname.model.settings import TrainSettings
 
-SHAPE = GPTConfig(16_384, 512, 1408, 12, 8, 4, 64)
+SHAPE = GPTConfig(16_384, 640, 1600, 8, 6, 2, 128)
 
 
 def peer() -> transformers.Qwen3ForCausalLM:
@@ -60,13 +60,13 @@ def stepper(
 
 
 def matrix_rate(device: Device, rows: int) -> float:
-    """FLOP/s of (rows, 512) x (512, 1408)."""
+    """FLOP/s of (rows, 640) x (640, 1600)."""
     dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
-    left, right = torch.randn(rows, 512, dtype=dtype), torch.randn(512, 1408, dtype=dtype)
+    left, right = torch.randn(rows, 640, dtype=dtype), torch.randn(640, 1600, dtype=dtype)
     started = time.perf_counter()
     for _ in range(10):
         _ = left @ right
-    return 10 * 2 * rows * 512 * 1408 / (time.perf_counter() - started)
+    return 10 * 2 * rows * 640 * 1600 / (time.perf_counter() - started)
 
 
 def main() -> None:

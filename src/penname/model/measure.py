@@ -219,7 +219,7 @@ def matrix_rate(device: Device, precision: str, seconds: float = 0.4) -> float:
     """Sustained FLOP/s of matrix products: of the shipped base's commonest one on a CPU, of large ones elsewhere."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
     large = 8192 if device.memory >= 16 * 2**30 else 2048
-    rows, width, wide = (1024, 512, 1408) if device.slow else (large, large, large)
+    rows, width, wide = (1024, 640, 1600) if device.slow else (large, large, large)
     left = torch.randn(rows, width, device=device.torch).to(dtype)
     right = torch.randn(width, wide, device=device.torch).to(dtype)
     times: list[float] = []

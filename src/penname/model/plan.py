@@ -114,7 +114,7 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     left = _training_seconds(speeds, usual, wishes.seconds, device)
     share, passes = _fit(blog_tokens, usual * left, rule.share, wishes, reasons)
     total = passes * blog_tokens / share
-    rows = _rows(total / context, 2 if device.slow else 4, most, speeds.micro_rows)
+    rows = _rows(total / context, 2 if device.slow else 4, most)
     steps = _steps(speeds, rows, total, left, wishes)
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
@@ -185,10 +185,13 @@ def _smaller_steps(blog_tokens: int, share: float, tokens: int) -> float:
     return float(min(1.0, (tokens / measured) ** 0.25))
 
 
-def _rows(windows: float, least: int, most: int, micro_rows: int) -> int:
-    """Windows in a step: enough steps first, then whole micro-batches."""
+def _rows(windows: float, least: int, most: int) -> int:
+    """Windows in a step: enough steps first, then a number that goes well into micro-batches.
+
+    It does not depend on how many go through the network at once: with little memory the same is learned.
+    """
     rows = int(np.clip(windows / _LEAST_STEPS, least, most))
-    return rows - rows % micro_rows if rows > micro_rows else rows
+    return rows - rows % 8 if rows > 8 else rows
 
 
 def _steps(speeds: Speeds, rows: int, tokens: float, left: float, wishes: Wishes) -> int:
