@@ -92,7 +92,7 @@ def feeder_step(trainer: Trainer, count: int) -> None:
             optimizer.zero_grad(set_to_none=True)
 
 
-class _Hidden(torch.nn.Module):
+class Scored(torch.nn.Module):
     """Lets `token_nats` score a `transformers` model."""
 
     def __init__(self, peer: torch.nn.Module) -> None:
@@ -202,7 +202,7 @@ def main() -> None:
         peer = Peer(mixture, vocab, device)
         for rate in arguments.rates:
             row = peer.fit(arguments.seconds, rate, arguments.warmup)
-            show(_Hidden(peer.model), row)
+            show(Scored(peer.model), row)
     if arguments.who != "gpt2":
         for model, row in ours(mixture, vocab, device, [arguments.seconds / 3, arguments.seconds]):
             show(model, row)
