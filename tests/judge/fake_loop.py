@@ -88,6 +88,7 @@ def fake_loop(
 
     monkeypatch.setattr(loops, "run_trial", run_trial)
     monkeypatch.setattr(loops, "keep_model", keep_model)
+    monkeypatch.setattr(loops, "standard_errors", lambda *_: {})
     config = SimpleNamespace(parameters=lambda: 40_000_000)
     ground: Any = SimpleNamespace(
         subject=SimpleNamespace(name="<owl>"),

@@ -205,7 +205,8 @@ class CopyReport:
 
     `runs` and `heldout_runs` hold the longest run of each passage, in words, held-out posts cut into windows
     as long as the passages. `share` and `heldout_share` are shares of `n`-word sequences found in the
-    training posts, `ratio` one over the other (see `smoothed_ratio`). `worst` is sorted, longest run first.
+    training posts, `ratio` one over the other (see `smoothed_ratio`). `counts` holds for each passage its sequences
+    that were found there, and all of them. `worst` is sorted, longest run first.
     """
 
     n: int
@@ -216,6 +217,7 @@ class CopyReport:
     share: float
     heldout_share: float
     ratio: float
+    counts: tuple[tuple[int, int], ...]
     worst: tuple[Copied, ...]
 
     def rows(self) -> list[tuple[str, float, float]]:
@@ -249,7 +251,8 @@ def copy_report(
     own = [match(text) for text in heldout]
     size = max(1, int(np.median([len(each) for each in lengths]))) if generated else 200
     heldout_runs = tuple(run for each in own for run in _window_runs(each, size))
-    copied, total = _count(lengths, n)
+    counts = tuple(_count([each], n) for each in lengths)
+    copied, total = (sum(side) for side in zip(*counts, strict=True)) if counts else (0, 0)
     copied_own, total_own = _count(own, n)
     runs = tuple(max(each, default=0) for each in lengths)
     first = sorted(range(len(runs)), key=lambda number: -runs[number])[:worst]
@@ -262,6 +265,7 @@ def copy_report(
         share=copied / total if total else 0.0,
         heldout_share=copied_own / total_own if total_own else 0.0,
         ratio=smoothed_ratio(copied, total, copied_own, total_own),
+        counts=counts,
         worst=tuple(_copied(index, generated[number], number) for number in first if runs[number]),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from penname.judge.words import draw_evenly, post_windows, words
 
-_LOOP = 0.25
+LOOP = 0.25
 """Share of repeated 4-grams from which a passage counts as going round in circles."""
 
 
@@ -94,7 +94,7 @@ def _measure(texts: Sequence[str], vocabulary: Collection[str], ended: float | N
         known_word_rate=_known([word for each in found for word in each], vocabulary),
         rep=rep,
         distinct={n: _distinct(found, n) for n in (1, 2, 3, 4)},
-        looping=sum(_repeated(each, 4) > _LOOP for each in found) / count,
+        looping=sum(_repeated(each, 4) > LOOP for each in found) / count,
         ended=ended,
     )
 

@@ -48,14 +48,27 @@ class Limit:
     reason: str = ""
 
 
+ERRORS = 2.0
+"""Standard errors that a figure may miss its limit by before it is beyond doubt: by luck alone once in forty times."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """A limit and the figure: `met`, or `short` by how much; neither where the figure was not measured."""
+    """A limit and the figure: `met`, or `short` by how much; neither where the figure was not measured.
+
+    `error` is the standard error of a figure that was measured on a few passages, 0 where it is not known or none.
+    """
 
     limit: Limit
     figure: float | None
     met: bool | None
     short: float
+    error: float = 0.0
+
+    @property
+    def beyond(self) -> float:
+        """The part of `short` that is more than two standard errors."""
+        return max(0.0, self.short - ERRORS * self.error)
 
     @property
     def sentence(self) -> str:
@@ -65,7 +78,8 @@ class Check:
             return f"{self.limit.name}: {wanted} is wanted, it was not measured"
         if self.met:
             return f"{self.limit.name}: {self.figure:g}, met ({wanted})"
-        return f"{self.limit.name}: {self.figure:g}, short by {self.short:.3g} ({wanted})"
+        doubt = "" if self.beyond else f", which is within the error of {ERRORS * self.error:.2g}"
+        return f"{self.limit.name}: {self.figure:g}, short by {self.short:.3g} ({wanted}){doubt}"
 
 
 def find_limits(judgement: "Judgement") -> list[Limit]:
@@ -157,8 +171,11 @@ def read_target(path: Path) -> list[Limit]:
     return limits
 
 
-def check_figures(limits: Sequence[Limit], figures: Mapping[str, Any]) -> list[Check]:
-    """Compare each limit with the figure of its name."""
+def check_figures(
+    limits: Sequence[Limit], figures: Mapping[str, Any], errors: Mapping[str, float] | None = None
+) -> list[Check]:
+    """Compare each limit with the figure of its name; `errors` are the standard errors of those that have one."""
+    errors = errors or {}
     checks = []
     for limit in limits:
         figure = figures.get(limit.name)
@@ -166,7 +183,7 @@ def check_figures(limits: Sequence[Limit], figures: Mapping[str, Any]) -> list[C
             checks.append(Check(limit, None, None, 0.0))
             continue
         short = figure - limit.value if limit.bound == AT_MOST else limit.value - figure
-        checks.append(Check(limit, float(figure), short <= 0, max(0.0, short)))
+        checks.append(Check(limit, float(figure), short <= 0, max(0.0, short), errors.get(limit.name, 0.0)))
     return checks
 
 

@@ -8,6 +8,7 @@ decision follows from the records, so a loop that was stopped, or another proces
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from penname.core.terminal import clock
 from penname.core.workspace import Workspace
 from penname.judge.judging import TARGET
 from penname.judge.parts import Parts
+from penname.judge.sampling_error import standard_errors
 from penname.judge.target import Check, Limit, check_figures, find_limits, read_target, write_target
 from penname.judge.tuning import failure
 from penname.judge.tuning.ground import Ground
@@ -164,7 +166,7 @@ class Loop:
         if outcome.judgement is None:
             self.study.prune(trial, times=times, curve=curve)
             return
-        checks = check_figures(self.limits(outcome.judgement), outcome.figures)
+        checks = self.checks(outcome.judgement, outcome.figures)
         value = objective(outcome.bits_per_byte, checks)
         before = find_standing(self.study.records())
         self.study.finish(
@@ -192,6 +194,11 @@ class Loop:
                 kept = self.study.remembered("limits") or [asdict(limit) for limit in read_target(path)]
                 self.study.remember("limits", kept)
         return [Limit(**limit) for limit in kept]
+
+    def checks(self, judgement: "Judgement", figures: Mapping[str, Any]) -> list[Check]:
+        """Each target with what was found, and how far that may be off."""
+        limits = self.limits(judgement)
+        return check_figures(limits, figures, standard_errors(judgement, limits))
 
     def keep(self, record: Record, value: float, outcome: Outcome, before: Standing) -> None:
         """Put the model into `model/` if its settings are the best so far; see `keeping`."""
@@ -233,7 +240,7 @@ class Loop:
             written = {name: found.generation.get(name) for name in ("temperature", "min_p")}
             values = self.study.defaults | {name: float(value) for name, value in written.items() if value is not None}
             judgement, figures = judge_trial(self.ground, values, DEFAULT_SEEDS[0], self.parts, Training())
-        value = objective(judgement.fit.adapted.value, check_figures(self.limits(judgement), figures))
+        value = objective(judgement.fit.adapted.value, self.checks(judgement, figures))
         self.study.remember("kept", {"what": "before", "number": None, "objective": value})
         self.judging += time.monotonic() - started
 

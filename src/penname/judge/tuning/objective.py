@@ -1,10 +1,15 @@
 """What a trial is worth: held-out bits per byte under the constraints of `good.toml`.
 
-    objective(1.234, check_figures(limits, figures))
+    objective(1.234, check_figures(limits, figures, standard_errors(judgement, limits)))
 
 In: the exact figure on the validation posts, and each target with what was found. Out: one number, less is better.
 Copying, repetition and forgetting are constraints: a target that is missed by as much as its own size costs a tenth of
 a bit per byte, which no honest gain outweighs. The other targets are listed in the verdict, and cost nothing.
+
+Copying and repetition are measured on a handful of passages, so only the part by which a target is missed beyond two
+standard errors costs (see `judge.sampling_error`): else one passage that goes round in circles would be most of the
+noise between seeds, and nothing could win. The verdict lists such a target as missed all the same, and says that it is
+within the error. Forgetting has no such error: it is exact for these weights and texts.
 """
 
 from collections.abc import Iterable
@@ -35,9 +40,9 @@ def objective(bits_per_byte: float, checks: Iterable[Check]) -> float:
 
 
 def penalty(checks: Iterable[Check]) -> float:
-    """What the missed constraints cost, in bits per byte."""
+    """What the missed constraints cost, in bits per byte: the part of each that is beyond its error."""
     missed = (check for check in checks if check.limit.name in CONSTRAINTS and check.met is False)
-    return sum(_COST * min(_MOST, check.short / (abs(check.limit.value) or 1.0)) for check in missed)
+    return sum(_COST * min(_MOST, check.beyond / (abs(check.limit.value) or 1.0)) for check in missed)
 
 
 def missed(checks: Iterable[Check]) -> int:

@@ -122,7 +122,7 @@ def _notes(summary: Mapping[str, Any]) -> str:
     told = (
         f"A trial trains on {about['tokens']:,} tokens at most, on {about['device']}. The objective is bits per byte "
         "on the validation posts; a target of copying, repetition or forgetting that is missed by its own size costs "
-        "0.1. Test posts are not read. Seeds are not tuned."
+        "0.1, beyond two standard errors of what is measured on passages. Test posts are not read. Seeds are not tuned."
     )
     return (
         f"<p>{escape(told)}</p><details><summary>What is tuned</summary>"
