@@ -4,9 +4,9 @@
 
 TEXTS.json holds {"train": [...], "validation": [...], "test": [...]}. A row of ROWS is what differs from the rule for
 this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, four passes): {"rows": 4, "context": 512, "tokens": 558000,
-"share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "words": 20000}. `tokens` is what a slow
-machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers` leaves the lowest
-layers as they are. HELDOUT is text of the base's kind: it tells what was forgotten.
+"share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "lora_rank": 16, "words": 20000}. `tokens`
+is what a slow machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers`
+leaves the lowest layers as they are. HELDOUT is text of the base's kind: it tells what was forgotten.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from penname.model.adapt import Encoded, adapt, encode
 from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
+from penname.model.lora import low_rank
 from penname.model.plan import PASSES, Plan, by_size
 from penname.model.score import Score, score_texts
 from penname.model.settings import TrainSettings
@@ -98,7 +99,8 @@ class Bench:
         blog = encode(self.base.tokenizer, cut(self.texts["train"], row.get("words")), self.base.end)
         plan = plan_of(row, int(blog.ids.size))
         started = time.monotonic()
-        fitted = adapt(model, blog, self.replay, plan, self.device)
+        with low_rank(model, row.get("lora_rank", 0), plan.settings.seed):
+            fitted = adapt(model, blog, self.replay, plan, self.device)
         seconds = time.monotonic() - started
         last = float(np.mean([loss for _, loss in fitted.losses[-10:]])) if fitted.losses else math.nan
         settings = {"steps": fitted.steps, "lr": plan.settings.matrix_lr, "table lr": plan.settings.table_lr}
