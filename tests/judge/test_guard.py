@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from penname.core.errors import InputError
 from penname.judge.copying import CopyIndex
-from penname.judge.guard import CopyGuard
+from penname.judge.guard import CopyGuard, GuardedText
 
 POST = (
     "I don't think we're done — not by a long shot — but it's a start. The first rule of self-hosting: "
@@ -94,10 +94,57 @@ def test_no_run_is_longer_than_allowed_whatever_the_pieces(seed: int, max_copy: 
         piece = POST[place : place + choose.choice([1, 1, 2, 3, 5, 9, 14])]
         if not piece or guard.blocked(text, piece):
             place = choose.randrange(len(POST))
-            text += choose.choice(["", " ", "—", " – "])
+            # Not the post's own dash: added without the guard, it may be the piece that was refused.
+            text += choose.choice(["", " ", "–", " – "])
             continue
         text += piece
         place += len(piece)
     assert index.longest_run(text).words <= max_copy
     assert longest_by(r"\w+", text, POST) <= max_copy
     assert max_copy < 5 or longest_by(r"\S+", text, POST) <= max_copy
+
+
+class CountingIndex(CopyIndex):
+    """An index that counts its look-ups."""
+
+    looks = 0
+
+    def contains(self, sequence, prefix=None):
+        self.looks += 1
+        return super().contains(sequence, prefix)
+
+
+SPOILT = ["", " ", "—", " – ", "\n\n- ", " _ ", "\u200b", "\ufffd", "é", " café", "'", "3. ", "\u00a0"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 9))
+def test_along_a_text_the_answers_are_those_of_the_guard(seed: int, max_copy: int) -> None:
+    choose = random.Random(seed)
+    guard = CopyGuard(CopyIndex([POST, POST.replace("rule", "law — café")]), max_copy)
+    watched = GuardedText(guard)
+    text, place = "", choose.randrange(len(POST))
+    for _ in range(120):
+        piece = POST[place : place + choose.choice([1, 2, 3, 5, 9, 14, 40])]
+        if choose.random() < 0.2:
+            piece = choose.choice(SPOILT) + piece[:3]
+        assert watched.blocked(text, piece) == guard.blocked(text, piece), (text, piece)
+        # A refused piece is written now and then, and the next text may be another one.
+        if choose.random() < 0.8:
+            text += piece
+            place += len(piece)
+        if choose.random() < 0.1:
+            place = choose.randrange(len(POST))
+        if choose.random() < 0.02:
+            text = text[: choose.randrange(len(text) + 1)]
+
+
+def test_along_a_text_of_its_own_little_is_looked_up() -> None:
+    index = CountingIndex([POST])
+    watched = GuardedText(CopyGuard(index, 12))
+    text = ""
+    for number in range(400):
+        piece = f" {('rule', 'it', 'first', 'done')[number * number % 7 % 4]}"
+        assert not watched.blocked(text, piece)
+        text += piece
+    assert index.looks < 200

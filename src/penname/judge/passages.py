@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import InputError
-from penname.judge.guard import CopyGuard
+from penname.judge.guard import CopyGuard, GuardedText
 from penname.judge.parts import Parts, texts_key
 from penname.judge.subject import JudgeOptions, Subject, sampling_settings
 from penname.text.prepare import PreparedPost
@@ -187,18 +187,19 @@ class _Watcher:
     """Refuses nothing; `place` is where the guard would have refused something for the first time."""
 
     def __init__(self, guard: CopyGuard) -> None:
-        self.guard = guard
+        self.watched = GuardedText(guard)
         self.place: int | None = None
 
     def __call__(self, text: str, piece: str) -> bool:
-        if self.place is None and self.guard.blocked(text, piece):
+        if self.place is None and self.watched.blocked(text, piece):
             self.place = len(text)
         return False
 
 
 def _behind(guard: CopyGuard, before: str) -> Callable[[str, str], bool]:
     """The guard for a text that goes on from `before`."""
-    return lambda text, piece: guard.blocked(before + text, piece)
+    watched = GuardedText(guard)
+    return lambda text, piece: watched.blocked(before + text, piece)
 
 
 def _written(opening: Opening, text: str, ended: bool, stopped: bool, words: int) -> Written:

@@ -97,6 +97,7 @@ def write(
 
     Raises `InputError` when there is no workspace or model, or an option cannot be.
     """
+    from penname.judge.guard import GuardedText
     from penname.model.decoding import decoding_weights, pick_precision
     from penname.model.generate import gathered, generate
 
@@ -123,7 +124,7 @@ def write(
         device,
         end=loaded.end,
         count=options.drafts,
-        blocked=guard.blocked if guard else None,
+        blocked=GuardedText(guard).blocked if guard else None,
         stop=options.stop,
     ):
         pieces.append(piece)
