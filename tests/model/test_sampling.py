@@ -177,3 +177,17 @@ def test_settings_come_from_the_folder_unless_given():
         settings_from(folder, {"min_p": 3})
     with pytest.raises(InputError, match="warmth"):
         settings_from(folder, {"warmth": 3})
+
+
+def test_few_candidates_are_drawn_from_as_many_are(monkeypatch):
+    weights = np.sort(np.random.default_rng(1).random(150) ** 9)[::-1]
+    found = Candidates(np.arange(150), weights)
+
+    def drawn():
+        source = random.Random(3)
+        return [draw(found, source, lambda _: False) for _ in range(2_000)]
+
+    by_numbers = drawn()
+    monkeypatch.setattr("penname.model.sampling._FEW", 0)
+    assert by_numbers == drawn()
+    assert len(set(by_numbers)) > 20

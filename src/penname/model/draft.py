@@ -10,6 +10,8 @@ In: candidates for the next token, one step after another. Out: the text that ea
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from penname.model.sampling import Candidates, NgramBan, Repeats, SamplingSettings, draw
 from penname.model.text_stream import TextStream
 
@@ -35,9 +37,12 @@ class Row:
         stop: Sequence[str] = (),
         needs_space: bool = False,
         breaks: Collection[int] = (),
+        known: dict[int, str] | None = None,
     ) -> None:
         self.settings, self.end, self.blocked = settings, end, blocked
         self.tokens = list(start)
+        self.recent = np.full(settings.penalty_window, -1, np.int64)
+        """The tokens written last, for the repetition penalty: as many as it looks at, in no order; -1 is none."""
         self.text = ""
         self.finish = ""
         self.written = self.refused = 0
@@ -46,12 +51,17 @@ class Row:
         self._stop = [text for text in stop if text]
         self._held = ""
         self._random = settings.random(draft)
-        self._stream = TextStream(tokenizer)
+        self._stream = TextStream(tokenizer, known)
         self._ngrams = NgramBan(settings.no_repeat_ngram, start)
         self._repeats = Repeats(settings.sequence_penalty, start, breaks)
+        last = self.tokens[-settings.penalty_window :]
+        self.recent[: len(last)] = last
+        self._next = len(last) % settings.penalty_window
 
-    def banned(self) -> list[int]:
+    def banned(self) -> Sequence[int]:
         """Tokens that may not come next, whatever their probability."""
+        if not self.settings.no_repeat_ngram and self.written >= self.settings.min_tokens:
+            return ()
         early = [self.end] if self.written < self.settings.min_tokens else []
         return [*(self._ngrams.banned() - {self.end}), *early]
 
@@ -70,15 +80,20 @@ class Row:
         if token is None or token == self.end:
             self.finish = "blocked" if token is None else "end"
             return self._show(self._stream.flush())
-        self.tokens.append(token)
-        self._ngrams.add(token)
-        self._repeats.add(token)
-        self.written += 1
+        self._remember(token)
         piece = self._stream.push(token)
         if self.written >= self.settings.max_tokens:
             self.finish = "length"
             piece += self._stream.flush()
         return self._show(piece)
+
+    def _remember(self, token: int) -> None:
+        self.tokens.append(token)
+        self.recent[self._next] = token
+        self._next = (self._next + 1) % self.recent.size
+        self._ngrams.add(token)
+        self._repeats.add(token)
+        self.written += 1
 
     def _refuse(self, token: int) -> bool:
         if self.blocked is None or token == self.end:

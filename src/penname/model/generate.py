@@ -100,6 +100,7 @@ def generate(
             stop=stop,
             needs_space=needs_space,
             breaks=rules.breaks,
+            known=rules.known,
         )
         logits = first
         while not row.finish:
@@ -157,6 +158,7 @@ def generate_batch(
                 stop=stop,
                 needs_space=needs_space,
                 breaks=rules.breaks,
+                known=rules.known,
             )
         )
     room = rules.room(max((len(row.tokens) for row in rows), default=1))

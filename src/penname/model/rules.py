@@ -7,8 +7,8 @@ In: a prompt, or the logits of some drafts. Out: the ids to read, or the text th
     shown = rules.advance(logits, rows)
 """
 
-from collections.abc import Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 from penname.core import events
 from penname.model.decoding import DecodingWeights
 from penname.model.draft import Row
-from penname.model.sampling import SamplingSettings, candidates, everything, penalise
+from penname.model.sampling import Candidates, SamplingSettings, candidates, everything, penalise
 from penname.text.tokenizer import encode_plain
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Rules:
         never = _never_written(tokenizer, weights.config.vocab_size, end)
         self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
         self._spaceless: Tensor | None = None
+        self.known: dict[int, str] = {}
+        """What each token is by itself, once some draft has asked."""
 
     @cached_property
     def breaks(self) -> frozenset[int]:
@@ -68,18 +70,20 @@ class Rules:
         """Take the next token of every row; logits: (rows, vocab). Returns the text that each shows."""
         logits = self._restrained(logits.clone(), rows)
         found = candidates(logits, self.settings)
-        temperature = self.settings.temperature
-        return [row.take(found[n], partial(everything, logits[n], temperature)) for n, row in enumerate(rows)]
+
+        def widen(number: int) -> Callable[[], Candidates]:
+            return lambda: everything(logits[number], self.settings.temperature)
+
+        return [row.take(found[number], widen(number)) for number, row in enumerate(rows)]
 
     def _restrained(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
         settings, place = self.settings, logits.device
         if settings.repetition_penalty != 1.0:
-            recent = np.full((len(rows), settings.penalty_window), -1, np.int64)
-            for number, row in enumerate(rows):
-                last = row.tokens[-settings.penalty_window :]
-                recent[number, : len(last)] = last
+            recent = np.concatenate([row.recent for row in rows]).reshape(len(rows), -1)
             penalise(logits, torch.from_numpy(recent).to(place), settings.repetition_penalty, self.end)
-        costs = [(number, token, cost) for number, row in enumerate(rows) for token, cost in row.costs().items()]
+        costs = []
+        if settings.sequence_penalty:
+            costs = [(number, token, cost) for number, row in enumerate(rows) for token, cost in row.costs().items()]
         if costs:
             found, tokens, values = (torch.tensor(column, device=place) for column in zip(*costs, strict=True))
             logits[found, tokens] -= values

@@ -11,8 +11,10 @@ filters does not matter. What passes is drawn from in proportion to its probabil
 
 import contextlib
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ RECOMMENDED = {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1}
 """What a model folder of ours says: chosen by figures and by eye (LAB.md)."""
 _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
+_FEW = 200
+"""Candidates up to which plain numbers are summed up sooner than an array is set up; the sums are the same."""
 _GREEDY = 32
 """Tokens looked at when the most probable one is wanted and some may be refused."""
 
@@ -133,9 +137,11 @@ def candidates(logits: Tensor, settings: SamplingSettings) -> list[Candidates]:
     where = kept.nonzero(as_tuple=True)
     rows, ids = _array(where[0]), _array(where[1])
     values = _array(weights[where]).astype(np.float64)
-    ends = np.cumsum(np.bincount(rows, minlength=logits.size(0)))[:-1]
-    pairs = zip(np.split(ids, ends), np.split(values, ends), strict=True)
-    return [_cut(_sorted(i, v), settings) for i, v in pairs]
+    order = np.lexsort((-values, rows))
+    ids, values = ids[order], values[order]
+    ends = np.cumsum(np.bincount(rows, minlength=logits.size(0))).tolist()
+    edges = zip([0, *ends], ends, strict=False)
+    return [_cut(Candidates(ids[first:end], values[first:end]), settings) for first, end in edges]
 
 
 def everything(logits: Tensor, temperature: float) -> Candidates:
@@ -189,7 +195,9 @@ class NgramBan:
 
     def add(self, token: int) -> None:
         """Take note of the next token."""
-        if self.n > 0 and len(self._tokens) >= self.n - 1:
+        if self.n < 1:
+            return
+        if len(self._tokens) >= self.n - 1:
             self._followers.setdefault(self._last(), set()).add(token)
         self._tokens.append(token)
 
@@ -293,6 +301,9 @@ def _sorted(ids: Ids, values: Floats) -> Candidates:
 
 
 def _place(weights: Floats, share: float) -> int:
+    if weights.size <= _FEW:
+        sums = list(accumulate(weights.tolist()))
+        return min(bisect_right(sums, share * sums[-1]), len(sums) - 1)
     total = np.cumsum(weights)
     return min(int(np.searchsorted(total, share * total[-1], side="right")), weights.size - 1)
 
