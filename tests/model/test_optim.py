@@ -1,8 +1,11 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.optim import Muon, build_optimizers, orthogonalise
+from penname.model.optim import AdamW, Muon, build_optimizers, orthogonalise
 
 TINY = GPTConfig(64, 32, 64, 2, 2, 1, 16, 32)
 
@@ -45,9 +48,7 @@ def test_every_weight_has_one_optimizer_and_frozen_ones_none() -> None:
         held = [id(w) for o in optimizers for group in o.param_groups for w in group["params"]]
         assert sorted(held) == sorted(id(w) for w in model.parameters())
     model.model.embed_tokens.weight.requires_grad_(False)
-    (adamw,) = build_optimizers(
-        model, matrices="adamw", matrix_lr=0.01, table_lr=0.001, weight_decay=0.1, fused=False
-    )
+    (adamw,) = build_optimizers(model, matrices="adamw", matrix_lr=0.01, table_lr=0.001, weight_decay=0.1, fused=False)
     assert all(model.lm_head.weight is not w for group in adamw.param_groups for w in group["params"])
 
 
@@ -58,3 +59,38 @@ def test_norms_are_not_decayed() -> None:
     for group in optimizers[0].param_groups:
         if group["params"][0].ndim == 1:
             assert group["weight_decay"] == 0.0
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_adamw_makes_the_steps_of_torchs_own(fused: bool) -> None:
+    torch.manual_seed(0)
+    start = torch.randn(8, 4)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    mine = AdamW([ours], lr=0.01, weight_decay=0.1, fused=fused)
+    peer = torch.optim.AdamW([theirs], lr=0.01, weight_decay=0.1, fused=fused)
+    for turn in range(4):
+        if turn == 2:
+            mine.load_state_dict(mine.state_dict())
+        ours.grad = torch.randn_like(ours)
+        theirs.grad = ours.grad.clone()
+        mine.step()
+        peer.step()
+        assert torch.equal(ours, theirs)
+    mine.zero_grad()
+    assert ours.grad is None
+
+
+def test_no_step_imports_the_compiler() -> None:
+    code = """
+import sys, torch
+from penname.model.optim import AdamW, Muon
+weight = torch.nn.Parameter(torch.ones(4, 4))
+for optimizer in (AdamW([weight], fused=True), AdamW([weight], fused=False), Muon([weight])):
+    optimizer.zero_grad()
+    weight.grad = torch.ones(4, 4)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

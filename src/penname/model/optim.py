@@ -3,6 +3,7 @@
 optimizers = build_optimizers(model, OptimizerSettings())
 """
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -31,7 +32,30 @@ def orthogonalise(matrices: Tensor, steps: int = 5, coarse: bool = False) -> Ten
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):
+class _Plain(torch.optim.Optimizer):
+    """An optimizer that does not import PyTorch's compiler, which takes seconds, to be told not to be compiled.
+
+    The methods below are PyTorch's own without that decorator.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+
+
+class AdamW(_Plain, torch.optim.AdamW):
+    """`torch.optim.AdamW` without the compiler."""
+
+    _update = inspect.unwrap(torch.optim.AdamW.step)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Update every weight that has a gradient."""
+        self._update(closure)
+
+
+class Muon(_Plain):
     """Momentum orthogonalised by Newton-Schulz (Jordan et al. 2024), for matrices only; decoupled weight decay.
 
     The same update as `torch.optim.Muon` with `adjust_lr_fn="original"`, but all matrices of one shape go through one
@@ -113,7 +137,7 @@ def build_optimizers(
     elif hidden:
         optimizers.append(Muon(hidden, matrix_lr, momentum, weight_decay, coarse))
     groups = [group for group in groups if group["params"]]
-    optimizers.append(torch.optim.AdamW(groups, lr=table_lr, betas=betas, eps=1e-10, fused=fused))
+    optimizers.append(AdamW(groups, lr=table_lr, betas=betas, eps=1e-10, fused=fused))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["base_lr"] = group["lr"]
