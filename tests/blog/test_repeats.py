@@ -4,11 +4,13 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_sites import live_texts
 
+from penname.blog import repeats
 from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_duplicates, remove_boilerplate
 
 FIRST, LAST = "badefigolumaneporisa", "beldorfingulham"
@@ -155,3 +157,16 @@ def test_the_real_boilerplate(shared_data: Path) -> None:
     found = find_boilerplate(live_texts(shared_data, "mtlynch"))
     assert found[0].paragraph.startswith("At the start of each month, I declare what I'd like to accomplish.")
     assert found[0].posts == 77 and 5 <= len(found) <= 20
+
+
+def test_signatures_agree_as_often_as_texts_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = np.random.default_rng(0)
+    monkeypatch.setattr(repeats, "_BANDS", 400)
+    repeats._functions.cache_clear()
+    for common in (0, 2_000, 5_000, 9_000):
+        shared = source.integers(2**64, size=common, dtype=np.uint64)
+        own = source.integers(2**64, size=(2, 9_000 - common), dtype=np.uint64)
+        one, other = (repeats._signature(np.concatenate([shared, each])) for each in own)
+        jaccard = common / (18_000 - common)
+        assert np.mean(one == other) == pytest.approx(jaccard, abs=0.06)
+    repeats._functions.cache_clear()

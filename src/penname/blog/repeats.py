@@ -36,6 +36,7 @@ _MOST_NEIGHBOURS = (
 )
 _MOST_SHARERS = 20  # a paragraph in more posts is boilerplate, not a copy
 _SEED = 1
+_AT_ONCE = 4096  # shingles whose values under the random functions are held at once
 
 _FEWEST_POSTS = 3
 _LEAST_SHARE = 0.02
@@ -160,6 +161,28 @@ def _shingles(text: str) -> "Hashes":
     return hashes
 
 
+def _signature(shingles: "Hashes") -> "NDArray[np.uint32]":
+    """Return the MinHash signature of shingles: the least of their values under each of some random functions.
+
+    The functions multiply by an odd number and add, modulo 2**64; the upper half counts (Dietzfelbinger et al. 1997).
+    """
+    import numpy as np
+
+    factors, offsets = _functions()
+    parts = [shingles[start : start + _AT_ONCE, None] for start in range(0, len(shingles), _AT_ONCE)]
+    least = np.min([(part * factors + offsets).min(axis=0) for part in parts], axis=0)
+    signature: NDArray[np.uint32] = (least >> np.uint64(32)).astype(np.uint32)
+    return signature
+
+
+@functools.cache
+def _functions() -> "tuple[Hashes, Hashes]":
+    import numpy as np
+
+    factors, offsets = np.random.default_rng(_SEED).integers(2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
+    return factors | np.uint64(1), offsets
+
+
 def _similarity(one: "Hashes", other: "Hashes") -> float:
     """Return the similarity of two sets of shingles (`Duplicate`), 0 when it is below both limits."""
     import numpy as np
@@ -184,16 +207,12 @@ def _pairs(texts: Sequence[tuple[int, str]], rank: dict[int, int]) -> Iterator[t
 def _groups_of_bands(texts: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
     """Yield groups of places whose MinHash signatures agree in all rows of a band."""
     import numpy as np
-    from datasketch import MinHash
 
-    blank = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED, hashfunc=_same)
     signatures, places = [], []
     for place, (_, text) in enumerate(texts):
         shingles = _shingles(text)
         if len(shingles):
-            signature = blank.copy()
-            signature.update_batch((shingles >> np.uint64(32)).tolist())
-            signatures.append(signature.hashvalues.astype(np.uint32))
+            signatures.append(_signature(shingles))
             places.append(place)
     if not places:
         return
@@ -232,8 +251,3 @@ def _groups_of_equals(keys: "NDArray[np.generic]", places: "NDArray[np.int64]") 
     starts, ends = np.concatenate(([0], edges)), np.concatenate((edges, [len(keys)]))
     for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
         yield places[by_key[start:end]].tolist()
-
-
-def _same(value: int) -> int:
-    """The hash of a shingle is the shingle: it is a hash already."""
-    return value
