@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from penname.core.device import Device
 from penname.core.errors import InputError
-from penname.judge.tuning.proposers import find_proposer, nudge, proposers
-from penname.judge.tuning.records import DEFAULT, JUDGED, SEARCH, Record
+from penname.judge.tuning.proposers import around, find_proposer, nudge, proposers
+from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, RUNNING, SEARCH, Record
 from penname.judge.tuning.tunables import TUNABLES, Tunable, default_values, in_words, tunables_for
 from penname.model.plan import Wishes, make_plan
 
@@ -46,6 +48,41 @@ def test_nudge_does_not_leave_the_range_and_then_takes_larger_steps() -> None:
     assert third == START | {"share": pytest.approx(0.9)}
     fourth = nudge([*records, record(3, 1.2, **third)], START, [RATE, SHARE])
     assert fourth["rate"] == pytest.approx(1.2e-3)
+
+
+def test_the_first_proposals_lie_around_the_default() -> None:
+    noise = [record(number, 1.0) for number in range(3)]
+    records, drawn = list(noise), []
+    while (values := around(records, START, [RATE, SHARE], 7)) is not None:
+        drawn.append(values)
+        records.append(record(len(records), 1.0, **values))
+    assert len(drawn) == 4 and len({values["rate"] for values in drawn}) == 4
+    for values in drawn:
+        assert 1e-3 / 1.5 <= values["rate"] <= 1.5e-3 and 0.82 <= values["share"] <= 1.0 and values["seed"] == 1.0
+    # The same again from the same records, whichever process asks; another seed, or one draw further on, differs.
+    assert around(noise, START, [RATE, SHARE], 7) == drawn[0] != around(noise, START, [RATE, SHARE], 8)
+
+
+@pytest.mark.parametrize(("group", "state"), [(SEARCH, JUDGED), (SEARCH, PRUNED), (AGAIN, JUDGED)])
+def test_it_counts_as_optuna_counts_and_then_leaves_it_to_the_sampler(group: str, state: str) -> None:
+    records = [record(number, 1.0) for number in range(3)]
+    records += [Record(3 + number, group, 1, state, START) for number in range(4)]
+    assert around(records, START, [RATE], 1) is None and around(records[:-1], START, [RATE], 1) is not None
+    idle = [replace(each, state=other) for each, other in zip(records[3:], (FAILED, RUNNING) * 2, strict=True)]
+    assert around([*records[:3], *idle], START, [RATE], 1) is not None
+
+
+def test_a_study_looks_around_the_default_within_what_makes_sense() -> None:
+    plan = make_plan(blog_tokens=600_000, speed=1_000.0, device=CPU, wishes=Wishes(seconds=60))
+    defaults = default_values(plan, {}) | {"rate": 3e-4, "dropout": 0.1, "strength": 1.0, "temperature": 1.0}
+    found = {tunable.name: tunable for tunable in tunables_for(defaults)}
+    assert (found["rate"].low, found["rate"].high) == pytest.approx((1e-4, 9e-4))
+    assert (found["dropout"].low, found["dropout"].high) == pytest.approx((0.0, 0.22))
+    assert (found["strength"].low, found["strength"].high) == pytest.approx((0.85, 1.0))
+    assert (found["temperature"].low, found["temperature"].high) == pytest.approx((0.76, 1.24))
+    outside = {tunable.name: tunable for tunable in tunables_for(defaults | {"rate": 2e-5, "temperature": 1.5})}
+    assert (outside["rate"].low, outside["rate"].high) == pytest.approx((2e-5, 1e-4))
+    assert outside["temperature"].high == 1.5
 
 
 def test_seeds_are_not_tunable_and_every_setting_has_its_sentence() -> None:

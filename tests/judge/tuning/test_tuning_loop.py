@@ -45,6 +45,21 @@ def test_a_winner_is_found_run_on_fresh_seeds_and_kept(
         assert any(record.state == PRUNED for record in records)
 
 
+def test_what_is_as_good_as_the_default_is_not_stopped_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first proposals are far better than the default, those after them as good: at the same place they are last.
+    calls = 0
+
+    def formula(values: dict[str, float], seed: int) -> float:
+        nonlocal calls
+        calls += 1
+        return flat(values, seed) - (0.1 if 4 <= calls <= 9 else 0.0) - 1e-5 * calls
+
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace) as study:
+        fake_loop(workspace, study, formula, monkeypatch, trials=20).run()
+        assert not any(record.state == PRUNED for record in study.records())
+
+
 def test_luck_is_not_called_a_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lucky(values: dict[str, float], seed: int) -> float:
         return flat(values, seed) - (0.3 if seed == 1 and abs(values["dropout"] - 0.1) > 1e-6 else 0.0)

@@ -7,6 +7,7 @@ default runs first, with three seeds; a trial that beats it beyond noise is run 
 decision follows from the records, so a loop that was stopped, or another process, goes on where it was.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -137,7 +138,7 @@ class Loop:
                 if not waiting_or_running(records, number, seed):
                     self.study.enqueue(standing.candidate.values, group=AGAIN, seed=seed, of=number)
                     return
-        values = self.proposer.propose(records, self.study.defaults, self.study.tunables)
+        values = self.proposer.propose(records, self.study.defaults, self.study.tunables, self.study.seed)
         if values is not None:
             self.study.enqueue(values, group=SEARCH, seed=DEFAULT_SEEDS[0])
 
@@ -145,6 +146,7 @@ class Loop:
         """Train and judge one trial, and tell the study."""
 
         curve: dict[str, float] = {}
+        default = [each.curve for each in self.study.records() if each.group == DEFAULT and each.judged]
 
         def stop(place: int, figure: float) -> bool:
             curve[str(place)] = figure
@@ -152,6 +154,9 @@ class Loop:
                 # Three equal runs of a good default would have nearly all else stopped early.
                 return False
             trial.report(figure, place)
+            if any(figure <= other.get(place, -math.inf) for other in default):
+                # Whoever learns fast leads early, and forgets more: that alone does not stop what the default does too.
+                return False
             return trial.should_prune()
 
         with events.subdued():

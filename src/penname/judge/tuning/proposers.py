@@ -1,19 +1,22 @@
 """Who proposes the next settings: the original nudge, or one of Optuna's samplers.
 
     proposer = find_proposer("tpe")
-    values = proposer.propose(records, defaults, tunables)       # None leaves it to `proposer.sampler(seed)`
+    values = proposer.propose(records, defaults, tunables, seed) # None leaves it to `proposer.sampler(seed)`
 
 A proposer is three things: a sampler and a pruner of Optuna's, and a function that may propose settings of its own.
-TPE: Bergstra et al. 2011, multivariate as in Falkner et al. 2018. Pruning: a trial goes on while it is among the best
-third of the proposals so far, at the same place of the run (after Golovin et al. 2017, who take the median).
+TPE: Bergstra et al. 2011, multivariate as in Falkner et al. 2018. It draws at random until seven trials have ended, the
+default's three among them; the four others are drawn around the default instead, as a good guess is more than none.
+Pruning: a trial goes on while it is among the best third of the proposals so far, at the same place of the run (after
+Golovin et al. 2017, who take the median), or as good as the default was there.
 """
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penname.core.errors import InputError
-from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, SEARCH, Record
+from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, SEARCH, Record
 from penname.judge.tuning.tunables import Tunable, Values
 
 if TYPE_CHECKING:
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 
 NUDGE = 0.1
 """The original's step: each setting by a tenth."""
-_RANDOM_FIRST = 4
+_AROUND_FIRST = 4
+_AROUND_RATIO, _AROUND_PART = 1.5, 0.2
+"""How far from the default the first proposals are drawn: a ratio, or a part of the range."""
 _SEEN_BEFORE_PRUNING = 3
 _EVALUATIONS_BEFORE_PRUNING = 1
 _GOES_ON = 33.3
@@ -31,13 +36,14 @@ _GOES_ON = 33.3
 
 @dataclass(frozen=True)
 class Proposer:
-    """A way to propose; `propose(records, defaults, tunables)` gives settings, or None to let the sampler draw them."""
+    """A way to propose; `propose(records, defaults, tunables, seed)` gives settings, or None to let the sampler draw
+    them."""
 
     name: str
     text: str
     sampler: "Callable[[int], BaseSampler]"
     pruner: "Callable[[], BasePruner]"
-    propose: Callable[[Sequence[Record], Mapping[str, float], Sequence[Tunable]], Values | None]
+    propose: Callable[[Sequence[Record], Mapping[str, float], Sequence[Tunable], int], Values | None]
 
 
 def find_proposer(name: str) -> Proposer:
@@ -51,13 +57,32 @@ def find_proposer(name: str) -> Proposer:
 def proposers() -> tuple[Proposer, ...]:
     """All of them, the usual one first."""
     return (
-        Proposer("tpe", "Optuna's TPE, bad trials stopped early.", _tpe, _best_third, _leave_it),
+        Proposer("tpe", "Optuna's TPE, bad trials stopped early.", _tpe, _best_third, around),
         Proposer("nudge", "Each setting by 10% up or down; what helps is kept.", _random, _never, nudge),
         Proposer("random", "Settings drawn at random, bad trials stopped early.", _random, _best_third, _leave_it),
     )
 
 
-def nudge(records: Sequence[Record], defaults: Mapping[str, float], tunables: Sequence[Tunable]) -> Values:
+def around(
+    records: Sequence[Record], defaults: Mapping[str, float], tunables: Sequence[Tunable], seed: int
+) -> Values | None:
+    """Settings around the default, for as long as TPE would draw at random; then None.
+
+    It counts as Optuna's sampler does: trials that were judged or stopped early, whoever proposed them.
+    """
+    if sum(record.state in (JUDGED, PRUNED) for record in records) >= _startup():
+        return None
+    # Settings of a trial that failed or is at work elsewhere are not drawn again.
+    drawn = random.Random(f"{seed} {sum(record.group == SEARCH for record in records)}")
+    moves = ((each, drawn.uniform(-1, 1)) for each in tunables)
+    return dict(defaults) | {
+        each.name: each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for each, way in moves
+    }
+
+
+def nudge(
+    records: Sequence[Record], defaults: Mapping[str, float], tunables: Sequence[Tunable], _seed: int = 1
+) -> Values:
     """The best settings so far with one of them moved by a tenth, up or down; all tried, by two tenths, and so on.
 
     The moves follow from the records alone, so a loop that was stopped goes on where it was.
@@ -87,7 +112,9 @@ def _same(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
     return all(abs(one[name] - other[name]) <= 1e-6 * max(1e-9, abs(one[name])) for name in one if name in other)
 
 
-def _leave_it(_records: Sequence[Record], _defaults: Mapping[str, float], _tunables: Sequence[Tunable]) -> None:
+def _leave_it(
+    _records: Sequence[Record], _defaults: Mapping[str, float], _tunables: Sequence[Tunable], _seed: int
+) -> None:
     return None
 
 
@@ -103,8 +130,8 @@ def _tpe(seed: int) -> "BaseSampler":
 
 
 def _startup() -> int:
-    """Trials before TPE looks at them: the default's count, and a few drawn at random."""
-    return 3 + _RANDOM_FIRST
+    """Trials before TPE looks at them: the default's count, and a few drawn around it."""
+    return 3 + _AROUND_FIRST
 
 
 def _random(seed: int) -> "BaseSampler":

@@ -37,10 +37,11 @@ _STOPPED = "stopped"
 
 
 class Study:
-    """One study of a journal file. `about` is what it was made with: defaults, tunables, size of a trial."""
+    """One study of a journal file. `about` is what it was made with: defaults, tunables, size of a trial; `seed` is
+    that of this process's proposals."""
 
-    def __init__(self, folder: Path, study: "optuna.Study", about: dict[str, Any], process: str) -> None:
-        self.folder, self.study, self.about, self.process = folder, study, about, process
+    def __init__(self, folder: Path, study: "optuna.Study", about: dict[str, Any], process: str, seed: int = 1) -> None:
+        self.folder, self.study, self.about, self.process, self.seed = folder, study, about, process, seed
         self.defaults: Values = dict(about["defaults"])
         self.tunables = tuple(Tunable(**each) for each in about["tunables"])
 
@@ -193,7 +194,7 @@ def open_study(
             )
             if "about" not in study.user_attrs:
                 study.set_user_attr("about", about())
-        yield Study(folder, study, study.user_attrs["about"], process)
+        yield Study(folder, study, study.user_attrs["about"], process, seed)
 
 
 def study_names(folder: Path) -> list[str]:

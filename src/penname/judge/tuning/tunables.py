@@ -31,6 +31,13 @@ class Tunable:
         """`value`, or the end of the range that is nearest."""
         return min(self.high, max(self.low, value))
 
+    def moved(self, value: float, way: float, ratio: float, part: float) -> float:
+        """`value` moved up (`way` 1) or down (-1), or part of the way: by a ratio where steps are ratios, else by a
+        part of the range. Not beyond its ends."""
+        if self.log:
+            return self.clipped(value * ratio**way)
+        return self.clipped(value + way * part * (self.high - self.low))
+
     def spot(self, value: float) -> float:
         """Where in the range `value` lies, 0 to 1."""
         if self.log:
@@ -51,8 +58,11 @@ TUNABLES = (
     Tunable("temperature", 0.5, 1.3, False, "Above 1 bolder, below 1 safer text; judged on what is written."),
     Tunable("min_p", 0.01, 0.2, True, "Least probability of a token beside the likeliest; judged on what is written."),
 )
-"""What is tuned unless said otherwise. The default of each is what `penname train` would take; a range that lacks it is
-widened to it."""
+"""What is tuned unless said otherwise, and the ends of what makes sense for any blog. The default of each is what
+`penname train` would take; a study looks `RATIO` or `PART` around it: a few dozen trials must not be spent far off."""
+RATIO, PART = 3.0, 0.3
+"""How far from the default a study looks: up to three times and down to a third; where steps are no ratios, three
+tenths of the range either way."""
 
 OPTIONAL = (
     Tunable("lora_rank", -32.0, 32.0, False, "Rank of the changes to each matrix, rounded; 0 and below: all weights."),
@@ -84,7 +94,7 @@ def default_values(plan: Plan, generation: Mapping[str, Any]) -> Values:
 
 
 def tunables_for(defaults: Values, wanted: tuple[str, ...] = ()) -> tuple[Tunable, ...]:
-    """The settings that make a difference here: all, or those `wanted`; ranges hold their default.
+    """The settings that make a difference here: all, or those `wanted`; their ranges lie around the default.
 
     Where the time of a trial does not allow one pass over the blog, passes are not tuned, nor is the share of a base
     that has no text to replay (its default is 1).
@@ -96,7 +106,8 @@ def tunables_for(defaults: Values, wanted: tuple[str, ...] = ()) -> tuple[Tunabl
             continue
         if (tunable.name == "passes" and value < 1) or (tunable.name == "share" and value >= 1):
             continue
-        found.append(replace(tunable, low=min(tunable.low, value), high=max(tunable.high, value)))
+        low, high = (tunable.moved(value, way, RATIO, PART) for way in (-1, 1))
+        found.append(replace(tunable, low=min(low, value), high=max(high, value)))
     return tuple(found)
 
 
