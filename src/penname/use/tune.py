@@ -214,6 +214,7 @@ def study_name(workspace: Workspace, corpus: str, base: str, options: TuneOption
 
 
 def _report(loop: "Loop", setting_up: float) -> TuneReport:
+    from penname.judge.tuning.failure import afterwards
     from penname.judge.tuning.standing import find_standing
     from penname.judge.tuning.summary import PAGE, verdict
     from penname.judge.tuning.table import make_rows
@@ -222,7 +223,7 @@ def _report(loop: "Loop", setting_up: float) -> TuneReport:
     standing = find_standing(records)
     seconds = time.monotonic() - loop.started
     _, columns, rows = make_rows(records, loop.study.defaults, standing, "")
-    said = loop.study.remembered("warned") or []
+    said = afterwards(loop.study.remembered("warned") or [])
     return TuneReport(
         workspace=loop.workspace,
         verdict=(*verdict(records, standing, loop.study.defaults), *([] if standing.won else said)),

@@ -3,12 +3,14 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from fake_loop import bowl, empty_workspace, fake_loop, study_in
+from fake_loop import bowl, empty_workspace, fake_loop, flat, study_in
 from test_page import ALLOWED, Page
 
 from penname.core.workspace import Workspace
+from penname.judge.tuning.drawings import parallel
 from penname.judge.tuning.page import render_tuning, tuning_section
 from penname.judge.tuning.summary import read_summary
+from penname.judge.tuning.tunables import Tunable
 
 
 @pytest.fixture
@@ -62,3 +64,25 @@ def test_a_broken_summary_is_as_good_as_none(tmp_path: Path) -> None:
     (workspace.folder / "tune").mkdir()
     (workspace.folder / "tune" / "tuning.json").write_text("[", encoding="utf-8")
     assert read_summary(workspace) is None
+
+
+def test_where_the_default_stands_the_best_other_trial_stands_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace, "nudge") as study:
+        fake_loop(workspace, study, flat, monkeypatch, trials=12, proposer="nudge").run()
+    text = (workspace.folder / "tuning.html").read_text(encoding="utf-8")
+    assert re.search(r"<th[^>]*>trial \d+</th><th[^>]*>default</th>", text)
+    # What was said in the middle is told without the figures of that moment, and names of files and options as code.
+    assert "Tuning is not the problem. What is likelier" in text and "of 9 other settings" in text
+    assert "a quarter of the budget" not in text and "`" not in text
+    assert "winner on fresh seeds" not in text, "there is none"
+
+
+def test_small_numbers_fit_beside_their_neighbours() -> None:
+    tunables = [Tunable(name, 1e-4, 3e-3, True, "") for name in ("rate", "table_rate")]
+    values = {"rate": 2e-4, "table_rate": 3e-4}
+    trials = [{"group": "search", "objective": 1.0 + n, "values": values} for n in range(2)]
+    drawing = parallel(tunables, trials)
+    assert drawing.count(">1e-4<") == 2 and drawing.count(">0.003<") == 2

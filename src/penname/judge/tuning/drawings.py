@@ -54,8 +54,12 @@ def history(trials: Sequence[Trial], floor: Mapping[str, float] | None) -> str:
     for tick in round_ticks([0, last], 5):
         if tick <= last and tick == int(tick):
             out.append(text_at(place(tick, low)[0], _BOTTOM + 16, short(tick), "middle"))
-    out += [text_at(_LEFT, 238, "trial"), text_at(0, 10, "objective, bits per byte")]
-    return svg(240, out, "Objective of each trial by its number") + legend(_NAMES)
+    out += [text_at(_LEFT, 238, "trial"), text_at(0, 12, "objective, bits per byte")]
+    there = {"c" for trial in trials if trial["state"] == "pruned"} | {
+        _STYLES.get(each["group"], "b") for each in judged
+    }
+    names = [(name, style) for name, style in _NAMES if style in there]
+    return svg(240, out, "Objective of each trial by its number") + legend(names)
 
 
 def parallel(tunables: Sequence[Tunable], trials: Sequence[Trial]) -> str:
@@ -89,7 +93,8 @@ def parallel(tunables: Sequence[Tunable], trials: Sequence[Trial]) -> str:
         out.append(f'<path class="zero" d="M{x:.1f} {top}V{bottom}"/>')
         out += [text_at(x, top - 6, _end(high), "middle"), text_at(x, bottom + 14, _end(low), "middle")]
         # Names in two rows, so that neighbours do not touch.
-        out.append(text_at(x, bottom + (30 if place % 2 == 0 else 44), name, "middle"))
+        below = bottom + (30 if place % 2 == 0 else 44)
+        out.append(text_at(x, below, name, "middle") if place < axes - 1 else text_at(WIDTH, below, name, "end"))
     names = [(f"best {few} of {len(judged)}", "b"), ("others", "c"), ("default", "a")]
     return svg(bottom + 50, out, "Settings of each trial as parallel coordinates") + legend(names)
 
@@ -113,4 +118,7 @@ def _without_outliers(values: Sequence[float]) -> float:
 
 
 def _end(value: float) -> str:
+    if 0 < abs(value) < 0.001:
+        # As short as its neighbours leave room for: 2e-4.
+        return f"{value:.0e}".replace("e-0", "e-")
     return f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from penname.judge.tuning.objective import CONSTRAINTS
 from penname.judge.tuning.records import DEFAULT, PRUNED, SEARCH, Record
 from penname.judge.tuning.standing import Standing
 
@@ -29,12 +30,17 @@ def headline(records: Sequence[Record], standing: Standing) -> str:
     floor = standing.floor
     assert floor is not None
     best = min((record.value for record in judged), default=None)
-    nearest = "none of them was judged to its end" if best is None else f"the best is {best:.4f}"
+    nearest = "none of them was judged to its end" if best is None else f"the best has an objective of {best:.4f}"
     return (
         "More than a quarter of the budget is spent and nothing was won beyond noise: "
         f"{len(tried)} settings were tried ({pruned} stopped early), {nearest}, the default has {floor.mean:.4f}, and "
         f"another seed alone does up to {floor.margin:.4f} better. Tuning is not the problem."
     )
+
+
+def afterwards(said: Sequence[str]) -> list[str]:
+    """What stands below the verdict of a study: `said` when it was noticed, without the figures of that moment."""
+    return ["Tuning is not the problem. What is likelier, the likeliest first:", *said[1:]] if said else []
 
 
 def likelier(records: Sequence[Record], weights: int, passes: float) -> list[str]:
@@ -43,7 +49,8 @@ def likelier(records: Sequence[Record], weights: int, passes: float) -> list[str
     if not default:
         return []
     figures = {name: _mean(default, name) for name in default[0].figures}
-    found = [each for each in _causes(figures, default, weights, passes) if each[0] > 0]
+    found = [*_causes(figures, default, weights, passes), *_constraints(records, default)]
+    found = [each for each in found if each[0] > 0]
     return [text for _, text in sorted(found, key=lambda each: -each[0])]
 
 
@@ -81,6 +88,27 @@ def _causes(
             (
                 f"Size: with {weights / 1e6:.0f} million weights its text is told from real posts in {100 * auc:.0f} "
                 "of 100 pairs: a larger base would help (`--base`)."
+            ),
+        )
+
+
+def _constraints(records: Sequence[Record], default: Sequence[Record]) -> Iterator[tuple[float, str]]:
+    """The trial that predicts best, where it is ahead of every seed of the default and constraints cost it more."""
+    judged = [record for record in records if record.group == SEARCH and record.judged and record.of is None]
+    bits = {record.number: float(record.figures.get("exact_bits_per_byte", "inf")) for record in (*judged, *default)}
+    best = min(judged, key=lambda record: bits[record.number], default=None)
+    if best is None:
+        return
+    gain = fmean(bits[record.number] for record in default) - bits[best.number]
+    ahead = all(bits[best.number] < bits[record.number] for record in default)
+    missed = [each for each in best.verdict if "short by" in each and each.partition(":")[0] in CONSTRAINTS]
+    if ahead and missed and best.value >= fmean(record.value for record in default):
+        yield (
+            2.6,
+            (
+                f"Constraints: trial {best.number} is {gain:.3f} bits per byte better on held-out posts, and loses "
+                f"{best.value - bits[best.number]:.3f} for missed targets ({'; '.join(missed)}): where one is stricter "
+                "than you need, edit `good.toml`."
             ),
         )
 

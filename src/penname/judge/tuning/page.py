@@ -5,7 +5,8 @@
 In: the plain object of `tuning.json`. Out: HTML, every foreign text escaped; nothing is loaded and nothing runs.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -16,8 +17,9 @@ from penname.judge.tuning.drawings import history, parallel
 from penname.judge.tuning.tunables import Tunable, in_words
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_BITS = "exact_bits_per_byte"
 _TITLES = {
-    "exact_bits_per_byte": "bits per byte, validation posts",
+    _BITS: "bits per byte, validation posts",
     "forgetting_bits_per_byte": "bits per byte forgotten",
     "copy_ratio_8gram": "8-word copying ratio",
     "longest_copied_run": "longest copied run, words",
@@ -69,8 +71,8 @@ def tuning_section(summary: Mapping[str, Any]) -> str:
     ]
     first, *rest = verdict
     return (
-        f'<p class="lead"><strong>{escape(first)}</strong></p>'
-        + "".join(f"<p>{escape(sentence)}</p>" for sentence in rest)
+        f'<p class="lead"><strong>{_sentence(first)}</strong></p>'
+        + "".join(f"<p>{_sentence(sentence)}</p>" for sentence in rest)
         + f'<div class="plots">{"".join(plots)}</div>'
         + _against_default(summary, tunables)
         + _all(summary)
@@ -82,20 +84,30 @@ def _against_default(summary: Mapping[str, Any], tunables: list[Tunable]) -> str
     champion = summary["champion"]
     if champion is None:
         return ""
-    best = "the default" if champion["group"] == "default" else f"trial {champion['number']}"
+    other, head, told = champion, "best", ""
+    if champion["group"] != "default":
+        seeds = ", ".join(str(seed) for seed in champion["seeds"])
+        told = f"Means over seeds {seeds} of the best (trial {champion['number']}) and over three seeds of the default."
+    elif found := _nearest(summary["trials"]):
+        other, head = found, f"trial {found['number']}"
+        told = "Nothing beat the default: beside its means over three seeds stands one run of the best other trial."
+    else:
+        return ""
     rows = [
-        [each.name.replace("_", " "), _figure(champion["values"][each.name]), _figure(summary["defaults"][each.name])]
+        [each.name.replace("_", " "), _figure(other["values"][each.name]), _figure(summary["defaults"][each.name])]
         for each in tunables
     ]
-    figures = [
-        [title, _figure(champion["figures"].get(name)), _figure(summary["default"].get(name))]
-        for name, title in _TITLES.items()
-    ]
-    seeds = ", ".join(str(seed) for seed in champion["seeds"])
-    return (
-        f"<h3>Best against default</h3><p>Means over seeds {escape(seeds)} of the best ({escape(best)}) and over three "
-        f"seeds of the default.</p>{table(['', 'best', 'default'], [*rows, *figures], numbers=(1, 2))}"
-    )
+    for name, title in _TITLES.items():
+        figures = [_figure(side.get(name), name == _BITS) for side in (other["figures"], summary["default"])]
+        if any(figures):
+            rows.append([title, *figures])
+    return f"<h3>Best against default</h3><p>{escape(told)}</p>{table(['', head, 'default'], rows, numbers=(1, 2))}"
+
+
+def _nearest(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The proposed trial with the least objective."""
+    judged = [trial for trial in trials if trial["group"] == "search" and trial["objective"] is not None]
+    return min(judged, key=lambda trial: float(trial["objective"]), default=None)
 
 
 def _all(summary: Mapping[str, Any]) -> str:
@@ -106,11 +118,11 @@ def _all(summary: Mapping[str, Any]) -> str:
         settings = {"default": f"default, seed {trial['seed']}", "again": again}.get(trial["group"], named)
         short = [sentence for sentence in trial["verdict"] if "short by" in sentence]
         state = "; ".join(short) or ("all targets met" if trial["state"] == "judged" else trial["reason"])
-        bits = trial["figures"].get("exact_bits_per_byte")
-        row = [str(trial["number"]), settings, _figure(bits), _figure(trial["objective"])]
+        bits = trial["figures"].get(_BITS)
+        row = [str(trial["number"]), settings, _figure(bits, True), _figure(trial["objective"], True)]
         rows.append([*row, state or trial["state"]])
     header = ["trial", "settings", "held-out", "objective", "targets"]
-    return f"<details><summary>All trials</summary>{table(header, rows, numbers=(0, 2, 3))}</details>"
+    return f'<details class="trials"><summary>All trials</summary>{table(header, rows, numbers=(0, 2, 3))}</details>'
 
 
 def _notes(summary: Mapping[str, Any]) -> str:
@@ -130,5 +142,11 @@ def _notes(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _figure(value: Any) -> str:
-    return "" if not isinstance(value, int | float) else f"{value:.4g}"
+def _figure(value: Any, bits: bool = False) -> str:
+    """A figure to three digits, bits per byte to four decimals."""
+    return "" if not isinstance(value, int | float) else f"{value:.4f}" if bits else f"{value:.3g}"
+
+
+def _sentence(text: str) -> str:
+    """A sentence, what stands between backticks as code."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))

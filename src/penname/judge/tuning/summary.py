@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core.files import write_json, write_text
 from penname.core.workspace import Workspace
+from penname.judge.tuning.failure import afterwards
 from penname.judge.tuning.page import render_tuning
 from penname.judge.tuning.records import SEARCH, Record
 from penname.judge.tuning.standing import Champion, Standing, find_standing
@@ -70,7 +71,7 @@ def make_summary(study: "Study", blog: str) -> dict[str, Any]:
         "wins": [_champion(win) for win in standing.wins],
         "rejected": [record.number for record in standing.rejected],
         "importance": importance(study, records),
-        "said": [] if standing.won else study.remembered("warned") or [],
+        "said": [] if standing.won else afterwards(study.remembered("warned") or []),
         "verdict": verdict(records, standing, study.defaults),
     }
 
