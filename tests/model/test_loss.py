@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from penname.model.loss import IGNORE, plain_loss, sliced_loss
+from penname.model.loss import IGNORE, plain_loss, slice_rows, sliced_loss
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64, 1000])
@@ -27,3 +27,9 @@ def test_a_frozen_table_gets_no_gradient() -> None:
     loss.backward()
     assert hidden.grad is not None
     assert table.grad is None
+
+
+def test_slices_are_few_where_calls_cost_more_than_memory() -> None:
+    assert slice_rows(32_768, slow=True) == 256
+    assert slice_rows(2_048, slow=False) == 1_024
+    assert slice_rows(32_768, slow=False) == 4_096

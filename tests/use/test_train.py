@@ -9,11 +9,13 @@ from publii_site import make_site, post
 from tiny_models import random_model, tiny_tokenizer
 
 from penname.core import events
+from penname.core.device import pick_device
 from penname.core.errors import InputError, Interrupted
 from penname.model import adapt as adapting
 from penname.model import base as shipped
 from penname.model.base import write_base
 from penname.model.folder import load_model
+from penname.model.footprint import windows_at_once
 from penname.model.gpt import GPTConfig
 from penname.use import train as training
 from penname.use.train import TrainOptions, plan_site, train_site
@@ -118,3 +120,9 @@ def test_a_plan_trains_nothing(site: Path) -> None:
     assert plan.settings.steps == 6
     assert any("tokens a second" in reason for reason in plan.reasons)
     assert not (Path("owl.penname") / "model").exists()
+
+
+@pytest.mark.parametrize(("kind", "gibibytes", "rows"), [("cpu", 64, 2), ("cuda", 15, 16), ("cuda", 139, 32)])
+def test_many_windows_go_through_a_large_device_at_once(kind: str, gibibytes: int, rows: int) -> None:
+    device = dataclasses.replace(pick_device("cpu"), kind=kind, memory=gibibytes * 2**30)
+    assert windows_at_once(device) == rows

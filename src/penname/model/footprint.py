@@ -10,11 +10,17 @@ learned: fewer windows at once are made up for by accumulation.
 
 from dataclasses import dataclass
 
+from penname.core.device import Device
 from penname.model.gpt import GPTConfig
+from penname.model.loss import slice_rows
 
 _SPARE = 0.92
 """Share of the room that a plan fills; what allocators waste takes the rest."""
 _SMALL_THINGS = 64 * 2**20
+_SLOW, _USUAL, _LARGE = 2, 16, 32
+"""Windows at once on a slow device, on others, and on those with much memory."""
+_MUCH = 20 * 2**30
+"""Bytes of a device that is large: 32 windows at once fit well into it, and halve the calls of a step."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,13 @@ class Fit:
     """What it is expected to take, the weights included, beside the loaded program."""
     reason: str
     """Empty where nothing was given up."""
+
+
+def windows_at_once(device: Device) -> int:
+    """Windows that should go through the network at once, where memory allows: more are hardly faster."""
+    if device.slow:
+        return _SLOW
+    return _LARGE if device.memory >= _MUCH else _USUAL
 
 
 def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int) -> Fit:
@@ -63,7 +76,8 @@ def training_bytes(
     layer += int(0.63 * config.num_attention_heads * context) if value_bytes == 4 else 0
     layers = 3.5 * layer + config.num_hidden_layers * width if checkpointing else config.num_hidden_layers * layer
     table = config.vocab_size * width * 4
-    slices = min(tokens, 1024 if value_bytes < 4 else 256) * config.vocab_size * (4 + value_bytes)
+    sliced = slice_rows(tokens, slow=value_bytes == 4)
+    slices = min(tokens, sliced) * config.vocab_size * (4 + value_bytes)
     total = config.parameters() * copies + tokens * layers * value_bytes + 2 * table + slices + _SMALL_THINGS
     return int(total)
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
 LEAST_WORDS = 2_000
 _CPU_MINUTES = 10.0
-_ROWS_AT_ONCE = {True: 2, False: 16}
-"""Windows that go through the network at once, on a slow device and on others: more are hardly faster."""
 _LANGUAGES = 60
 """Posts whose language is looked at."""
 
@@ -230,7 +228,7 @@ class _Job:
 
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
-        from penname.model.footprint import fit_memory
+        from penname.model.footprint import fit_memory, windows_at_once
         from penname.model.plan import make_plan, make_scratch_plan, measure_speeds
 
         options, device, config = self.options, self.device, self.loaded.config
@@ -241,7 +239,7 @@ class _Job:
         # The weights are there already, and counted again in what is needed.
         room = device.room(int((options.memory or 0) * 1e9)) + config.parameters() * 4
         value_bytes = 4 if device.precision == "fp32" else 2
-        fit = fit_memory(config, context, _ROWS_AT_ONCE[device.slow], value_bytes, room)
+        fit = fit_memory(config, context, windows_at_once(device), value_bytes, room)
         if fit.sparing:
             spare()
         wishes = self.wishes()
@@ -354,15 +352,18 @@ def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Call
 def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
     from penname.model.folder import save_model
     from penname.model.sampling import RECOMMENDED
+    from penname.model.token_bias import balanced
 
     workspace = prepared.workspace
     card = _card(prepared, job, record)
+    tokens = plan.balance_tokens
+    generation = balanced(RECOMMENDED, model, job.blog, job.device, end=job.loaded.end, most_tokens=tokens)
     save_model(
         workspace.model,
         model.cpu(),
         job.loaded.tokenizer,
         card=card,
-        generation=dict(RECOMMENDED),
+        generation=generation,
         end=job.loaded.end,
     )
     write_json(workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed})
