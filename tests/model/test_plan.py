@@ -65,8 +65,10 @@ def test_the_seconds_are_the_sum_of_the_parts() -> None:
     plan = planned(steps=100, seconds=None)
     parts = plan.evaluations * plan.validation_tokens / SLOW.scored + plan.samples * SLOW.sample_seconds
     saves = (1 + int(stepping(plan, SLOW) / 60)) * SLOW.save_seconds
-    assert plan.seconds == pytest.approx(stepping(plan, SLOW) + parts + saves)
-    assert plan.closing_seconds == pytest.approx(plan.validation_tokens / SLOW.scored + 2.0 + 1.0)
+    balancing = plan.balance_tokens / SLOW.scored
+    assert plan.seconds == pytest.approx(stepping(plan, SLOW) + parts + saves + balancing)
+    assert balancing <= 0.03 * stepping(plan, SLOW)
+    assert plan.closing_seconds == pytest.approx(plan.validation_tokens / SLOW.scored + balancing + 2.0 + 1.0)
 
 
 def test_very_little_time_is_told_in_words_and_never_as_no_pass() -> None:

@@ -177,6 +177,10 @@ SequencePenalty = Annotated[
     float | None,
     Option("--sequence-penalty", help="Make what goes on with a repeated sequence less probable (0: off, 0.8: usual)."),
 ]
+WordBalance = Annotated[
+    float | None,
+    Option("--word-balance", help="How far words come as often as the author has them (0: not at all, 1: fully)."),
+]
 NoRepeat = Annotated[int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")]
 MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
 MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]

@@ -130,7 +130,7 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
 
     value = parts.get(_PART, key, work)
     free, guarded = (tuple(Written(**each) for each in value[name]) for name in ("free", "guarded"))
-    return Passages(tuple(openings), free, guarded, asdict(settings))
+    return Passages(tuple(openings), free, guarded, settings.shown())
 
 
 def _write_both(

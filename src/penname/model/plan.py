@@ -24,10 +24,12 @@ PASSES = 4.0
 _SMALL, _LARGE = 7_000, 600_000
 """Blog tokens between which the rule was measured; beyond them it stays as it is there."""
 _LEAST_STEPS = 120
+_DROPOUT, _READ_AGAIN = 0.1, 1.5
+"""Dropout, and the passes over the blog from which on it helps."""
 _MOST_BLOG = 0.67
 """Of a batch when time is short: with three quarters half as much again was forgotten."""
-_EVALUATIONS, _SAMPLES = 0.06, 0.03
-"""Shares of the time that evaluations and samples may take; fewer of them where they would take more."""
+_EVALUATIONS, _SAMPLES, _BALANCING = 0.06, 0.03, 0.03
+"""Shares of the time that evaluations, samples and balancing words may take; fewer where they would take more."""
 SAVE_EVERY = 60.0
 """Seconds between checkpoints."""
 
@@ -65,6 +67,8 @@ class Plan:
     """Whether activations are computed twice instead of kept."""
     sparing: bool = False
     """Whether the best weights lie in a file to spare memory."""
+    balance_tokens: int = 60_000
+    """Tokens of the blog that are read in the end to balance words (`token_bias.py`)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,11 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     table_lr = rule.table_lr * matrix_lr / rule.matrix_lr
     why = "as asked" if wishes.matrix_lr else "by the size of the blog and of a step"
     reasons.append(f"Rates of {matrix_lr:.1e} for matrices and {table_lr:.1e} for tables, {why}.")
+    dropout = wishes.dropout
+    if dropout is None:
+        dropout = _DROPOUT if steps * rows * context * share >= _READ_AGAIN * blog_tokens else 0.0
+    if not dropout and wishes.dropout is None:
+        reasons.append("No dropout: what is read once cannot be learned by heart.")
     settings = TrainSettings(
         steps=steps,
         rows=rows,
@@ -133,7 +142,7 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
         weight_decay=0.05,
         warmup=0.05,
         decay=0.95,
-        dropout=0.1 if wishes.dropout is None else wishes.dropout,
+        dropout=dropout,
         goldfish=wishes.goldfish,
         freeze_tables=wishes.freeze_tables,
         seed=wishes.seed,
@@ -179,10 +188,11 @@ def _speeds(speed: Speeds | float, context: int) -> Speeds:
 def _smaller_steps(blog_tokens: int, share: float, tokens: int) -> float:
     """What the rates are multiplied by where a step has fewer `tokens` than when the rule was measured.
 
-    The fourth root: a noisier gradient wants a lower rate (its square root), a short run wants none of it.
+    A noisier gradient wants a lower rate: its square root by theory, a little more by what short runs on a CPU gained
+    and forgot (LAB.md).
     """
     measured = 1024 * float(np.clip(PASSES * blog_tokens / share / 1024 / _LEAST_STEPS, 4, 32))
-    return float(min(1.0, (tokens / measured) ** 0.25))
+    return float(min(1.0, (tokens / measured) ** 0.4))
 
 
 def _rows(windows: float, least: int, most: int) -> int:
@@ -207,9 +217,14 @@ def _validation_tokens(trained: float) -> int:
     return int(np.clip(0.02 * trained, 2_000, 60_000))
 
 
-def _closing(speeds: Speeds, validation_tokens: int) -> float:
-    """Seconds after the last step: a last evaluation, a sample, a checkpoint."""
-    return validation_tokens / speeds.scored + speeds.sample_seconds + speeds.save_seconds
+def _closing(speeds: Speeds, read: int) -> float:
+    """Seconds after the last step: reading held-out posts and the blog, a sample, a checkpoint."""
+    return read / speeds.scored + speeds.sample_seconds + speeds.save_seconds
+
+
+def _balance_tokens(speeds: Speeds, seconds: float) -> int:
+    """Tokens of the blog that a run of `seconds` may read in the end."""
+    return int(np.clip(_BALANCING * seconds * speeds.scored, 2_000, 60_000))
 
 
 def _counts(speeds: Speeds, tokens: int, seconds: float, device: Device) -> tuple[int, int]:
@@ -234,7 +249,8 @@ def _training_seconds(speeds: Speeds, usual: float, seconds: float | None, devic
     evaluations, samples = _counts(speeds, tokens, seconds, device)
     # A run has one step at least, however short the time.
     least = speeds.step_seconds(speeds.micro_rows)
-    return max(least, seconds - _beside(speeds, tokens, evaluations, samples, seconds))
+    balancing = _balance_tokens(speeds, seconds) / speeds.scored
+    return max(least, seconds - balancing - _beside(speeds, tokens, evaluations, samples, seconds))
 
 
 def _finished(
@@ -252,8 +268,9 @@ def _finished(
     stepping = settings.steps * speeds.step_seconds(settings.rows)
     tokens = _validation_tokens(speeds.tokens_per_second(settings.rows) * wishes.seconds if wishes.seconds else trained)
     evaluations, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
-    seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping)
-    closing = _closing(speeds, tokens)
+    balanced = _balance_tokens(speeds, wishes.seconds or stepping)
+    seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping) + balanced / speeds.scored
+    closing = _closing(speeds, tokens + balanced)
     timed = wishes.seconds is not None and not wishes.steps
     if wishes.seconds is not None and seconds > wishes.seconds * 1.05:
         reasons.append(
@@ -278,6 +295,7 @@ def _finished(
         samples=samples,
         most_steps=max(settings.steps, round(wanted_steps)) if timed else 0,
         closing_seconds=closing,
+        balance_tokens=balanced,
         compiled=speeds.compiled,
         checkpointing=speeds.checkpointing,
         limit=wishes.seconds if timed and wishes.seconds else 0.0,

@@ -38,6 +38,7 @@ class Rules:
         never = _never_written(tokenizer, weights.config.vocab_size, end)
         self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
         self._spaceless: Tensor | None = None
+        self._bias = _bias(settings, weights)
         self.known: dict[int, str] = {}
         """What each token is by itself, once some draft has asked."""
 
@@ -78,6 +79,8 @@ class Rules:
 
     def _restrained(self, logits: Tensor, rows: Sequence[Row]) -> Tensor:
         settings, place = self.settings, logits.device
+        if self._bias is not None:
+            logits += self._bias
         if settings.repetition_penalty != 1.0:
             recent = np.concatenate([row.recent for row in rows]).reshape(len(rows), -1)
             penalise(logits, torch.from_numpy(recent).to(place), settings.repetition_penalty, self.end)
@@ -105,6 +108,17 @@ class Rules:
             found = [number for number, name in enumerate(names) if not name.startswith(_SPACES)]
             self._spaceless = torch.tensor(found if len(found) < len(names) else [], dtype=torch.long, device=place)
         return self._spaceless
+
+
+def _bias(settings: SamplingSettings, weights: DecodingWeights) -> Tensor | None:
+    """What is added to every row's logits, (vocab,); None where nothing is."""
+    known = [(token, value) for token, value in settings.token_bias if token < weights.config.vocab_size]
+    if not known or not settings.word_balance:
+        return None
+    tokens, values = zip(*known, strict=True)
+    bias = torch.zeros(weights.config.vocab_size)
+    bias[list(tokens)] = torch.tensor(values) * settings.word_balance
+    return bias.to(weights.place)
 
 
 def _never_written(tokenizer: "Tokenizer", size: int, end: int) -> list[int]:

@@ -33,6 +33,7 @@ _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
 _FEW = 200
 """Candidates up to which plain numbers are summed up sooner than an array is set up; the sums are the same."""
+_LARGEST_BIAS = 100.0
 _GREEDY = 32
 """Tokens looked at when the most probable one is wanted and some may be refused."""
 
@@ -63,6 +64,13 @@ class SamplingSettings:
             "text": "Makes a token less probable that would go on with a repeated sequence (0: off, 0.8: usual)."
         },
     )
+    word_balance: float = field(
+        default=1.0,
+        metadata={"text": "How far words come as often as the author has them (0: as the model has them, 1: fully)."},
+    )
+    token_bias: tuple[tuple[int, float], ...] = field(
+        default=(), metadata={"text": "What balances them: numbers that are added to the logits of tokens."}
+    )
     no_repeat_ngram: int = field(
         default=0, metadata={"text": "Never write the same sequence of this many tokens twice (0: allowed)."}
     )
@@ -83,6 +91,8 @@ class SamplingSettings:
             wrong.append(f"repetition_penalty is a number from 0.1 to 10, not {self.repetition_penalty:g}")
         if not 0.0 <= self.sequence_penalty <= 100.0:
             wrong.append(f"sequence_penalty is a number from 0 to 100, not {self.sequence_penalty:g}")
+        if not 0.0 <= self.word_balance <= 2.0:
+            wrong.append(f"word_balance is a number from 0 to 2, not {self.word_balance:g}")
         for name in ("top_k", "no_repeat_ngram", "min_tokens"):
             if getattr(self, name) < 0:
                 wrong.append(f"{name} must be 0 or more, not {getattr(self, name)}")
@@ -96,6 +106,10 @@ class SamplingSettings:
         """The source of random numbers of a draft: the same however many drafts are written beside it."""
         return random.Random(f"{self.seed}:{draft}")
 
+    def shown(self) -> dict[str, Any]:
+        """The settings for people: the token bias as the number of tokens that it moves."""
+        return {**vars(self), "token_bias": len(self.token_bias)}
+
 
 def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> SamplingSettings:
     """What is `given`, else what a model folder's `generation_config.json` says, else the defaults.
@@ -103,7 +117,7 @@ def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> 
     Of `generation` only numbers that can be used count, and none where it says that text is not sampled. Raises one
     `InputError` that lists all that is wrong with what is given.
     """
-    known = [each.name for each in fields(SamplingSettings)]
+    known = [each.name for each in fields(SamplingSettings) if each.name != "token_bias"]
     if unknown := sorted(set(given) - set(known)):
         raise InputError(f"There is no setting called {', '.join(unknown)}: use {', '.join(known)}.")
     chosen: dict[str, Any] = {}
@@ -111,10 +125,22 @@ def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> 
         value = generation.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             chosen[name] = int(value) if name == "top_k" else value
+    if generation.get("do_sample", True):
+        chosen["token_bias"] = _token_bias(generation.get("sequence_bias"))
     with contextlib.suppress(InputError):
         return _checked({**chosen, **given})
     # What cannot be used is told of what the user gave, not of what the folder holds.
     return _checked(given)
+
+
+def _token_bias(value: Any) -> tuple[tuple[int, float], ...]:
+    """The single tokens of a `sequence_bias`, [[[token], number], ...]; what cannot be read does not count."""
+    found = []
+    for entry in value if isinstance(value, list) else []:
+        match entry:
+            case [[int(token)], float() | int() as number] if token >= 0 and abs(number) < _LARGEST_BIAS:
+                found.append((token, float(number)))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Written:
         return {
             "prompt": self.prompt,
             "drafts": [{**asdict(draft), "ended": draft.ended} for draft in self.drafts],
-            "settings": asdict(self.settings),
+            "settings": self.settings.shown(),
             "copy_guard": self.guarded,
             "tokens_per_second": round(self.tokens_per_second, 1),
         }

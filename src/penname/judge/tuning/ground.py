@@ -22,12 +22,15 @@ from penname.judge.tuning.tunables import Values, default_values, tunables_for
 from penname.model.adapt import Encoded, encode, enough_text, validator
 from penname.model.gpt import GPT
 from penname.model.plan import Plan, Wishes, make_plan, measure_speed
+from penname.model.token_bias import balanced
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
 
 _EVALUATIONS = 4
 """Times that a trial looks at held-out posts, so that it can be stopped early."""
+_BALANCED = {False: 60_000, True: 8_000}
+"""Tokens of the blog that a trial reads to balance words; by whether the device is slow."""
 _GENERAL = 12_000
 """Characters of general text that a trial is judged on where a CPU does it."""
 
@@ -134,6 +137,13 @@ class Ground:
                 weight.grad = None
         self.model.dropout = 0.0
         return self.model.eval()
+
+    def balanced(self, values: Values) -> dict[str, Any]:
+        """What the model folder would say of writing, with the words of the network as it is now balanced."""
+        written = {"temperature": round(values["temperature"], 3), "min_p": round(values["min_p"], 4)}
+        generation = {**self.loaded.generation, **written}
+        tokens = _BALANCED[self.device.slow]
+        return balanced(generation, self.model, self.blog, self.device, end=self.loaded.end, most_tokens=tokens)
 
     def weaken(self, strength: float) -> None:
         """Go only so far from the base (0) to the trained network (1)."""

@@ -26,13 +26,13 @@ def keep_model(
     """Write the model of this trial over the one that is there. Raises `PennameError` when the disk is full."""
     assert outcome.fitted is not None
     loaded = ground.loaded
-    written = {"temperature": round(values["temperature"], 3), "min_p": round(values["min_p"], 4)}
+    generation = ground.balanced(values)
     save_model(
         workspace.model,
         ground.model.cpu(),
         loaded.tokenizer,
         card=_card(workspace, ground, outcome, base),
-        generation={**loaded.generation, **written},
+        generation=generation,
         end=loaded.end,
     )
     ground.model.to(ground.device.torch)

@@ -85,7 +85,7 @@ def judge_trial(
 ) -> tuple[Judgement, dict[str, Any]]:
     """Judge the network as it is now, on the validation posts, writing as `values` say."""
     key = content_hash({"values": values, "seed": seed, "at": time.time_ns()})
-    loaded = replace(ground.loaded, model=ground.model)
+    loaded = replace(ground.loaded, model=ground.model, generation=ground.balanced(values))
     subject = replace(ground.subject, adapted=Candidate(key, lambda: loaded))
     writing = {name: values[name] for name in ("temperature", "min_p")}
     options = replace(ground.options, sampling=writing, seed=seed)

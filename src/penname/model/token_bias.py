@@ -1,0 +1,171 @@
+"""Word frequencies put right: what truncation, a penalty and the model's own leaning take from a token is given back.
+
+    bias = fit_token_bias(model, [[17, 4, ...], ...], settings, device, end=0)
+    settings = replace(settings, token_bias=bias)
+
+In: a network, token ids of the author's texts, the sampling that will be used. Out: (token, what its logit gains).
+
+The network reads the texts; at each place the sampling's own filters are applied to what it expects, and the sum over
+all places is how often each token would be drawn. Where that differs from how often the token stands there, its logit
+is moved until they agree, the less the rarer the token is. Without it min-p makes common words commoner, and a
+repetition penalty takes `the` and the comma away. The idea is that of contextual calibration (Zhao et al. 2021,
+"Calibrate before use"), for all tokens of a text instead of the labels of a task. `generation_config.json` holds the
+numbers as `sequence_bias`, which `transformers` applies as well.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from penname.core import events
+from penname.core.device import Device
+from penname.model.gpt import GPT
+from penname.model.sampling import SamplingSettings, settings_from
+
+if TYPE_CHECKING:
+    from penname.model.adapt import Encoded
+
+WINDOW = 256
+"""Tokens of each text that are read: many beginnings have more of an author's words than a few whole texts."""
+_SKIPPED = 8
+"""Places at the beginning of a text that say more of titles than of prose."""
+_CANDIDATES = 128
+"""Most probable tokens that are looked at in each place; under min-p no others are drawn."""
+_PRIOR = 16.0
+"""One over the square of how far a token is thought to be off: a token that is rare in the texts is hardly moved."""
+_MOST = 0.5
+"""The largest step of a round."""
+_ROUNDS = 6
+_LEAST = 0.02
+"""A smaller number is left out."""
+
+Ids = npt.NDArray[np.int64]
+
+
+def balanced(
+    generation: Mapping[str, Any], model: GPT, blog: "Encoded", device: Device, *, end: int, most_tokens: int
+) -> dict[str, Any]:
+    """`generation` with the `sequence_bias` that makes `model`, written with it, use words as often as `blog` does."""
+    with events.task("Balancing words"):
+        settings = settings_from({**generation, "sequence_bias": None}, {})
+        bias = fit_token_bias(model, _beginnings(blog), settings, device, end=end, most_tokens=most_tokens)
+    return {**generation, "sequence_bias": [[[token], value] for token, value in bias] or None}
+
+
+def fit_token_bias(
+    model: GPT,
+    texts: Iterable[Sequence[int]],
+    settings: SamplingSettings,
+    device: Device,
+    *,
+    end: int,
+    most_tokens: int = 60_000,
+) -> tuple[tuple[int, float], ...]:
+    """What to add to logits so that tokens are drawn as often as `texts` (lists of ids, no end marks) have them.
+
+    Reads the first `WINDOW` tokens of each text until `most_tokens` are read. Temperature, min-p and the repetition
+    penalty of `settings` count. Nothing is fitted at temperature 0, or where there is no text.
+    """
+    chosen: list[Sequence[int]] = []
+    left = most_tokens
+    for text in texts:
+        if left <= 0:
+            break
+        if len(text) > 2 * _SKIPPED:
+            chosen.append(text[: min(WINDOW, model.config.max_position_embeddings - 1)])
+            left -= len(chosen[-1])
+    if not chosen or settings.temperature == 0:
+        return ()
+    places = _read(model, chosen, settings, device, end)
+    return _fitted(*places, settings, end)
+
+
+def _beginnings(blog: "Encoded") -> Iterator[list[int]]:
+    """The first tokens of each post, in an order that is the same each time."""
+    starts = np.concatenate([[0], blog.ends[:-1]])
+    for number in np.random.default_rng(0).permutation(blog.ends.size).tolist():
+        yield blog.ids[starts[number] : min(starts[number] + WINDOW, blog.ends[number] - 1)].tolist()
+
+
+def _read(
+    model: GPT, texts: Sequence[Sequence[int]], settings: SamplingSettings, device: Device, end: int
+) -> tuple[Tensor, Tensor, Tensor, Ids, int]:
+    """Of each place: the candidates' logits, their ids, which of them stand in the penalty's window, what came next."""
+    logits, ids, recent, following = [], [], [], []
+    training = model.training
+    model.eval()
+    for first in range(0, len(texts), _rows(device)):
+        group = texts[first : first + _rows(device)]
+        for text, (values, found) in zip(group, _most_probable(model, group, device, end), strict=True):
+            logits.append(values)
+            ids.append(found)
+            recent.append(torch.from_numpy(_in_window([end, *text], found.numpy(), settings.penalty_window, model)))
+            following.append(np.asarray(text[_SKIPPED:], np.int64))
+    model.train(training)
+    return (
+        torch.cat(logits), torch.cat(ids), torch.cat(recent), np.concatenate(following), model.config.vocab_size
+    )  # fmt: skip
+
+
+def _rows(device: Device) -> int:
+    return 4 if device.slow else 32
+
+
+@torch.no_grad()
+def _most_probable(model: GPT, texts: Sequence[Sequence[int]], device: Device, end: int) -> list[tuple[Tensor, Tensor]]:
+    """Logits and ids of the candidates at each place of each text behind the skipped ones: (places, candidates)."""
+    longest = max(len(text) for text in texts)
+    padded = [[end, *text[:-1], *[end] * (longest - len(text))] for text in texts]
+    with device.autocast():
+        hidden = model.hidden(torch.tensor(padded, device=device.torch))
+    found = []
+    for row, text in enumerate(texts):
+        with device.autocast():
+            logits = model.lm_head(hidden[row, _SKIPPED : len(text)]).float()
+        values, ids = logits.topk(min(_CANDIDATES, logits.size(-1)), dim=-1)
+        found.append((values.cpu(), ids.cpu()))
+    return found
+
+
+def _in_window(read: Sequence[int], candidates: Ids, window: int, model: GPT) -> npt.NDArray[np.bool_]:
+    """Which candidates of each place are among the last `window` tokens before it."""
+    last = np.full(model.config.vocab_size, -(10**9), np.int64)
+    found = np.empty(candidates.shape, np.bool_)
+    for place, token in enumerate(read[: _SKIPPED + len(candidates)]):
+        last[token] = place
+        if place >= _SKIPPED:
+            found[place - _SKIPPED] = place - last[candidates[place - _SKIPPED]] < window
+    return found
+
+
+def _fitted(
+    logits: Tensor, ids: Tensor, recent: Tensor, following: Ids, vocabulary: int, settings: SamplingSettings, end: int
+) -> tuple[tuple[int, float], ...]:
+    """Move the bias until the expected counts are those of the texts; the end of a text stays as probable as it is."""
+    counts = torch.from_numpy(np.bincount(following, minlength=vocabulary)).float()
+    bias = torch.zeros(vocabulary)
+    for _ in range(_ROUNDS):
+        expected = torch.zeros(vocabulary)
+        for part in range(0, len(logits), 4096):
+            rows = slice(part, part + 4096)
+            drawn = _drawn(logits[rows] + bias[ids[rows]], recent[rows], settings)
+            expected.index_add_(0, ids[rows].flatten(), drawn.flatten())
+        # Newton's step for the likelihood of the counts under a normal prior around no bias.
+        bias += ((counts - expected - _PRIOR * bias) / (expected + _PRIOR)).clamp_(-_MOST, _MOST)
+        bias[end] = 0.0
+    moved = (bias.abs() >= _LEAST).nonzero().flatten().tolist()
+    return tuple((token, round(float(bias[token]), 3)) for token in moved)
+
+
+def _drawn(logits: Tensor, recent: Tensor, settings: SamplingSettings) -> Tensor:
+    """The probability with which each candidate is drawn: (places, candidates)."""
+    if settings.repetition_penalty != 1.0:
+        penalty = settings.repetition_penalty
+        logits = torch.where(recent, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
+    weights = torch.softmax(logits / settings.temperature, dim=-1)
+    weights = torch.where(weights >= weights.amax(dim=-1, keepdim=True) * settings.min_p, weights, 0.0)
+    return weights / weights.sum(dim=-1, keepdim=True)
