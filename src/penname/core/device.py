@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 KINDS = ("cuda", "xpu", "mps", "vulkan", "cpu")
 """Tried in this order by `auto`. ROCm builds of PyTorch call their device `cuda` too."""
 
+_SIGNS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll")
+"""Files that are there where a GPU of NVIDIA or AMD can be used, under Linux, WSL and Windows."""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -180,6 +183,21 @@ def find_devices(wanted: str = "auto") -> tuple[list[Device], list[str]]:
         if problem is not None:
             why_not.append(f"{kind}: {problem}")
     return [*found, _cpu("here")], why_not
+
+
+def may_have_gpu(wanted: str = "auto") -> bool:
+    """Whether a device that is `wanted` may be a GPU, told by what the system shows: PyTorch is not imported."""
+    kind = wanted.partition(":")[0]
+    if kind in ("cuda", "xpu", "mps"):
+        return True
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return kind == "auto" and (apple or any(os.path.exists(path) for path in _SIGNS))  # noqa: PTH110
+
+
+def accelerated(wanted: str = "auto") -> bool:
+    """Whether PyTorch finds a device that is `wanted` and is neither the processor nor one that is tried last."""
+    kind = wanted.partition(":")[0]
+    return any(_absent(each) is None for each in ("cuda", "xpu", "mps") if kind in (each, "auto"))
 
 
 def numbered(wanted: str, number: int) -> str:

@@ -24,6 +24,7 @@ from penname.core.files import read_json, write_json
 from penname.core.memory import spare
 from penname.core.workspace import Step, Workspace, content_hash, run_step
 from penname.text.prepare import Prepared, PrepareOptions, prepare, workspace_for
+from penname.use.ahead import Begun, begin
 
 if TYPE_CHECKING:
     from penname.judge.judging import Report
@@ -115,11 +116,12 @@ def train_site(site: Path, options: TrainOptions) -> Trained:
     options.check()
     workspace = workspace_for(site, options.workspace)
     with workspace.lock("penname train"), events.listening(events.LogFile(workspace.log)):
+        begun = _begin(options)
         prepared = prepared_blog(site, workspace, options)
         inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
         return Trained(
             workspace,
-            run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs), options.again),
+            run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs, begun), options.again),
         )
 
 
@@ -148,8 +150,9 @@ def plan_site(site: Path, options: TrainOptions) -> "Plan":
     options.check()
     workspace = workspace_for(site, options.workspace)
     with workspace.lock("penname plan"):
+        begun = _begin(options)
         prepared = prepared_blog(site, workspace, options)
-        return _Job(prepared, options).plan()
+        return _Job(prepared, options, begun).plan()
 
 
 def prepared_blog(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
@@ -188,19 +191,31 @@ def _deciding(options: TrainOptions) -> dict[str, Any]:
     return {**chosen, "base": str(options.base) if options.base else None}
 
 
+def _begin(options: TrainOptions) -> Begun:
+    """Begin with what does not depend on the posts; a network from scratch does."""
+
+    def load() -> "LoadedModel":
+        from penname.model.base import load_base
+
+        return load_base(options.base)
+
+    return begin(options.device, None if options.from_scratch else load)
+
+
 class _Job:
     """One training: the device, the network, the encoded texts."""
 
-    def __init__(self, prepared: Prepared, options: TrainOptions) -> None:
+    def __init__(self, prepared: Prepared, options: TrainOptions, begun: Begun) -> None:
         from penname.model.adapt import encode
 
         self.prepared, self.options, self.started = prepared, options, time.monotonic()
-        self.device = pick_device(options.device)
+        device, loaded = begun()
+        self.device = device or pick_device(options.device)
         events.note(
             f"Device: {self.device.name}, {self.device.reason}; "
             f"{self.device.precision}, {self.device.precision_reason}."
         )
-        self.loaded = self._load()
+        self.loaded = loaded or self._load()
         posts = prepared.side("train")
         with events.task("Encoding the blog"):
             self.blog = encode(self.loaded.tokenizer, [post.document for post in posts], self.loaded.end)
@@ -275,12 +290,12 @@ class _Job:
         return Wishes(seconds, o.steps, o.passes, o.share, o.rate, o.dropout, o.goldfish, False, o.seed)
 
 
-def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any]) -> None:
+def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
     from penname.model.adapt import adapt, as_record, encode, enough_text, validator
     from penname.model.base import replay_texts
 
     workspace = prepared.workspace
-    job = _Job(prepared, options)
+    job = _Job(prepared, options, begun)
     plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
     loaded, device = job.loaded, job.device
     if plan.sparing:
