@@ -35,7 +35,7 @@ _SKIPPED = 8
 """Places at the beginning of a text that say more of titles than of prose."""
 _CANDIDATES = 128
 """Most probable tokens that are looked at in each place; under min-p no others are drawn."""
-_PRIOR = 16.0
+_PRIOR = 4.0
 """One over the square of how far a token is thought to be off: a token that is rare in the texts is hardly moved."""
 _MOST = 0.5
 """The largest step of a round."""
@@ -126,7 +126,7 @@ def _most_probable(model: GPT, texts: Sequence[Sequence[int]], device: Device, e
     for row, text in enumerate(texts):
         with device.autocast():
             logits = model.lm_head(hidden[row, _SKIPPED : len(text)]).float()
-        values, ids = logits.topk(min(_CANDIDATES, logits.size(-1)), dim=-1)
+        values, ids = logits.topk(min(_CANDIDATES, logits.size(-1)), dim=-1, sorted=False)
         found.append((values.cpu(), ids.cpu()))
     return found
 
