@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import os
 import signal
@@ -283,3 +284,10 @@ def test_the_schedule_rises_stays_and_falls_to_zero() -> None:
     assert rates[80] == pytest.approx(0.5)
     assert rates[100] == 0.0
     assert rates[60:] == sorted(rates[60:], reverse=True)
+
+
+def test_the_end_is_not_saved_where_the_network_is_written_next(tmp_path: Path) -> None:
+    for name, wanted in (("saved", True), ("not", False)):
+        model, run = make(tmp_path / name)
+        train(model, dataclasses.replace(run, save_last=wanted))
+        assert bool(list_checkpoints(tmp_path / name)) == wanted

@@ -98,6 +98,7 @@ def adapt(
         evaluations=plan.evaluations,
         samples=plan.samples,
         save_seconds=SAVE_EVERY,
+        save_last=False,
         seconds=plan.limit - plan.closing_seconds if plan.limit else None,
         most_steps=plan.most_steps,
         layers_compiled=plan.compiled,

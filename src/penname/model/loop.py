@@ -62,6 +62,8 @@ class Run:
     """Samples shown over the run."""
     save_seconds: float = 60.0
     """Seconds between checkpoints."""
+    save_last: bool = True
+    """Whether there is one of the end: not needed where the network itself is written next."""
     seconds: float | None = None
     """A promise: steps are dropped, and the learning rate still reaches zero, when the run would take longer."""
     most_steps: int = 0
@@ -183,7 +185,8 @@ class Trainer:
         if self.average is not None:
             self.try_average()
         self.evaluate_and_sample(last=True)
-        self.save(clock)
+        if self.run.save_last:
+            self.save(clock)
         return self.finish(clock)
 
     def agreed(self, wish: bool) -> bool:

@@ -59,6 +59,7 @@ def test_the_first_proposals_lie_around_the_default() -> None:
     assert len(drawn) == 4 and len({values["rate"] for values in drawn}) == 4
     for values in drawn:
         assert 1e-3 / 1.5 <= values["rate"] <= 1.5e-3 and 0.82 <= values["share"] <= 1.0 and values["seed"] == 1.0
+        assert values["share"] != START["share"], "a default at the end of its range is moved too"
     # The same again from the same records, whichever process asks; another seed, or one draw further on, differs.
     assert around(noise, START, [RATE, SHARE], 7) == drawn[0] != around(noise, START, [RATE, SHARE], 8)
 

@@ -74,10 +74,11 @@ def around(
         return None
     # Settings of a trial that failed or is at work elsewhere are not drawn again.
     drawn = random.Random(f"{seed} {sum(record.group == SEARCH for record in records)}")
-    moves = ((each, drawn.uniform(-1, 1)) for each in tunables)
-    return dict(defaults) | {
-        each.name: each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for each, way in moves
-    }
+    values = dict(defaults)
+    for each in tunables:
+        ends = (each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for way in (-1, 1))
+        values[each.name] = each.between(*ends, drawn.random())
+    return values
 
 
 def nudge(

@@ -38,6 +38,10 @@ class Tunable:
             return self.clipped(value * ratio**way)
         return self.clipped(value + way * part * (self.high - self.low))
 
+    def between(self, low: float, high: float, part: float) -> float:
+        """What lies `part` of the way from `low` to `high`, in ratios or in steps."""
+        return self.clipped(low * (high / low) ** part if self.log else low + part * (high - low))
+
     def spot(self, value: float) -> float:
         """Where in the range `value` lies, 0 to 1."""
         if self.log:
