@@ -45,6 +45,8 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 1.0, "min_p": 0.0, "repetition_penalty": 1.0},
     {"temperature": 1.1, "min_p": 0.02, "repetition_penalty": 1.0, "sequence_penalty": 0.8},
     {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.1},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "word_balance": 0.0},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "word_balance": 0.5},
     {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.05, "sequence_penalty": 0.8},
 )
 COLUMNS = (
@@ -53,6 +55,7 @@ COLUMNS = (
     "top-p",
     "repet.",
     "seq.",
+    "bal.",
     "AUC",
     "low",
     "high",
@@ -122,7 +125,14 @@ def rows(subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, flo
         }
 
 
-_USUAL = (("temperature", 0.8), ("min_p", 0.0), ("top_p", 1.0), ("repetition_penalty", 1.0), ("sequence_penalty", 0.0))
+_USUAL = (
+    ("temperature", 1.0),
+    ("min_p", 0.05),
+    ("top_p", 1.0),
+    ("repetition_penalty", 1.1),
+    ("sequence_penalty", 0.0),
+    ("word_balance", 1.0),
+)
 
 
 def _shown(value: float | None) -> str:
