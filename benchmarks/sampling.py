@@ -47,6 +47,8 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.1},
     {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "word_balance": 0.0},
     {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "word_balance": 0.5},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "sequence_penalty": 0.8},
+    {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.05, "sequence_penalty": 0.8},
     {"temperature": 1.0, "min_p": 0.03, "repetition_penalty": 1.05, "sequence_penalty": 0.8},
 )
 COLUMNS = (

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SINGLE = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Kana and Han are written without spaces: each character counts as a word."""
@@ -78,9 +79,15 @@ def windows(text: str, size: int) -> Iterator[str]:
 
     Line breaks inside a piece stay as they are.
     """
-    starts = [match.span() for match in re.finditer(r"\S+", text)]
-    for first in range(0, len(starts) - size + 1, size):
-        yield text[starts[first][0] : starts[first + size - 1][1]]
+    return iter(_windows(text, size))
+
+
+@lru_cache(maxsize=4096)
+def _windows(text: str, size: int) -> tuple[str, ...]:
+    """Kept, since the posts are cut again for each split into halves."""
+    spans = [match.span() for match in re.finditer(r"\S+", text)]
+    firsts = range(0, len(spans) - size + 1, size)
+    return tuple(text[spans[first][0] : spans[first + size - 1][1]] for first in firsts)
 
 
 @dataclass(frozen=True)
