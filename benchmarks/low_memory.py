@@ -20,7 +20,7 @@ from penname.core.device import Device, pick_device
 from penname.core.memory import spare
 from penname.model.adapt import adapt, encode, validator
 from penname.model.base import load_base, replay_texts
-from penname.model.footprint import fit_memory
+from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.plan import Wishes, make_plan, measure_speeds
 
 
@@ -33,7 +33,7 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
     context = 512 if device.slow else 1024
     room = device.room(most) + loaded.config.parameters() * 4
     value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, 2 if device.slow else 16, value_bytes, room)
+    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, room)
     print(fit.reason or f"nothing given up: {fit.micro_rows} windows at once", flush=True)
     blog = encode(loaded.tokenizer, texts["train"][:40], loaded.end)
     replay = encode(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)

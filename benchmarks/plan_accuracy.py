@@ -19,7 +19,7 @@ from typing import Any
 from penname.core.device import pick_device
 from penname.model.adapt import Encoded, adapt, encode, validator
 from penname.model.base import load_base, replay_texts
-from penname.model.footprint import fit_memory
+from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.generate import generate_batch
 from penname.model.plan import Wishes, make_plan, measure_speeds
 from penname.model.sampling import SamplingSettings
@@ -48,7 +48,7 @@ def one(
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
     model = loaded.model.to(device.torch)
     value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, 2 if device.slow else 16, value_bytes, device.room())
+    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room())
     settings = SamplingSettings(max_tokens=60, seed=1)
 
     def sample(network: Any) -> str:

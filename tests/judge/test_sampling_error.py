@@ -60,7 +60,8 @@ def test_the_error_of_the_copying_ratio_is_that_of_its_share_in_its_own_unit() -
     made = judgement([GOOD] * 2 + [LOOP] * 8, [GOOD])
     report = made.copying.guarded
     assert report.counts == ((5, 5),) * 2 + ((0, 5),) * 8 and report.share == 0.2
-    errors = standard_errors(made, [Limit("copy_ratio_8gram", AT_MOST, 10.0), Limit("copied_8gram_share", AT_MOST, 0.5)])
+    limits = [Limit("copy_ratio_8gram", AT_MOST, 10.0), Limit("copied_8gram_share", AT_MOST, 0.5)]
+    errors = standard_errors(made, limits)
     assert errors["copied_8gram_share"] == pytest.approx(0.4 / 3)
     assert errors["copy_ratio_8gram"] / errors["copied_8gram_share"] == pytest.approx(report.ratio / (10.5 / 51))
 
