@@ -76,8 +76,8 @@ def around(
     drawn = random.Random(f"{seed} {sum(record.group == SEARCH for record in records)}")
     values = dict(defaults)
     for each in tunables:
-        ends = (each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for way in (-1, 1))
-        values[each.name] = each.between(*ends, drawn.random())
+        low, high = (each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for way in (-1, 1))
+        values[each.name] = each.between(low, high, drawn.random())
     return values
 
 

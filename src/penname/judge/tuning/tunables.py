@@ -54,7 +54,7 @@ class Tunable:
 TUNABLES = (
     Tunable("share", 0.1, 0.9, True, "Share of each batch that is blog; the rest replays the base's text."),
     Tunable("passes", 0.5, 12.0, True, "Passes over the training posts, as far as the time of a trial allows them."),
-    Tunable("rate", 1e-4, 3e-3, True, "Peak learning rate of the hidden matrices."),
+    Tunable("rate", 3e-5, 3e-3, True, "Peak learning rate of the hidden matrices."),
     Tunable("table_rate", 1e-4, 3e-3, True, "Peak learning rate of the embeddings and norms."),
     Tunable("dropout", 0.0, 0.4, False, "Share of activations dropped while training."),
     Tunable("weight_decay", 0.005, 0.5, True, "Pull of the weights towards zero, for each step at full rate."),
