@@ -27,7 +27,7 @@ from penname.core.errors import InputError, PennameError
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "sequence_penalty")
-RECOMMENDED = {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1}
+RECOMMENDED = {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "sequence_penalty": 0.8}
 """What a model folder of ours says: chosen by figures and by eye (LAB.md)."""
 _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
