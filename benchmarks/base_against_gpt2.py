@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
+from utilisation import step_seconds
 
 from penname.core.device import Device, pick_device
 from penname.model.gpt import GPT, GPTConfig
@@ -55,12 +56,7 @@ def ours(mixture: Mixture, vocab: int, device: Device, budgets: list[float]) -> 
     """The network trained anew for each budget of seconds; compiled once."""
     model = GPT(load_recipe("base").config(vocab)).initialise(0)
     compiled = Trainer(model, _run(10**6, mixture, device))
-    feeder_step(compiled, 3)
-    device.synchronize()
-    started = time.monotonic()
-    feeder_step(compiled, 8)
-    device.synchronize()
-    each = (time.monotonic() - started) / 8
+    each = step_seconds(compiled, 3, 8, groups=1)
     first = {name: weight.detach().clone() for name, weight in GPT(model.config).initialise(0).named_parameters()}
     for seconds in budgets:
         with torch.no_grad():
@@ -80,16 +76,6 @@ def _run(steps: int, mixture: Mixture, device: Device) -> Run:
 def _row(name: str, steps: int, seconds: float, loss: float) -> Row:
     rate = round(steps * ROWS * CONTEXT / seconds)
     return {"who": name, "steps": steps, "seconds": round(seconds, 1), "tokens/s": rate, "last loss": round(loss, 3)}
-
-
-def feeder_step(trainer: Trainer, count: int) -> None:
-    """Whole steps outside a run, to compile and to time."""
-    for step in range(count):
-        windows = torch.from_numpy(trainer.run.mixture.batch(step).astype(np.int64))
-        trainer.gradients(windows, step, False)
-        for optimizer in trainer.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
 
 
 class Scored(torch.nn.Module):

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from base_against_gpt2 import bits_per_byte, feeder_step
+from base_against_gpt2 import bits_per_byte
 from tokenizers import Tokenizer
+from utilisation import step_seconds
 
 from penname.core.device import Device, pick_device
 from penname.model.gpt import GPT
@@ -44,12 +45,7 @@ def fitted(row: Row, data: Data, device: Device, seconds: float, micro: int) -> 
     model = GPT(recipe.config(recipe.vocab_size)).initialise(0)
     first = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     warm = _trainer(model, settings, mixture, device, micro)
-    feeder_step(warm, 3)
-    device.synchronize()
-    started = time.monotonic()
-    feeder_step(warm, 8)
-    device.synchronize()
-    each = (time.monotonic() - started) / 8
+    each = step_seconds(warm, 3, 8, groups=1)
     tokens = settings.rows * settings.context
     steps = int(row.get("seconds", seconds) / each)
     if "passes" in row:

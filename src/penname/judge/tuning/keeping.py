@@ -26,13 +26,12 @@ def keep_model(
     """Write the model of this trial over the one that is there. Raises `PennameError` when the disk is full."""
     assert outcome.fitted is not None
     loaded = ground.loaded
-    generation = ground.balanced(values)
     save_model(
         workspace.model,
         ground.model.cpu(),
         loaded.tokenizer,
         card=_card(workspace, ground, outcome, base),
-        generation=generation,
+        generation=outcome.generation,
         end=loaded.end,
     )
     ground.model.to(ground.device.torch)

@@ -244,7 +244,9 @@ class Loop:
                 weight.data.copy_(found.model.get_parameter(name).data)
             written = {name: found.generation.get(name) for name in ("temperature", "min_p")}
             values = self.study.defaults | {name: float(value) for name, value in written.items() if value is not None}
-            judgement, figures = judge_trial(self.ground, values, DEFAULT_SEEDS[0], self.parts, Training())
+            judgement, figures = judge_trial(
+                self.ground, values, found.generation, DEFAULT_SEEDS[0], self.parts, Training()
+            )
         value = objective(judgement.fit.adapted.value, self.checks(judgement, figures))
         self.study.remember("kept", {"what": "before", "number": None, "objective": value})
         self.judging += time.monotonic() - started

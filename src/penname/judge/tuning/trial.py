@@ -8,7 +8,7 @@ curve where it was stopped early. The network stays as it was trained until the 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Outcome:
     bits_per_byte: float
     training_seconds: float
     judging_seconds: float
+    generation: dict[str, Any] = field(default_factory=dict)
+    """What the model folder would say of writing: the passages were written so."""
 
 
 class _Stopped(Exception):
@@ -75,17 +77,20 @@ def run_trial(
     trained = time.monotonic()
     if fitted is None:
         return Outcome(plan, None, None, {}, watch.last, trained - started, 0.0)
-    judgement, figures = judge_trial(ground, values, seed, parts, Training(seconds=fitted.seconds, seed=seed))
-    judged = time.monotonic()
-    return Outcome(plan, fitted, judgement, figures, judgement.fit.adapted.value, trained - started, judged - trained)
+    generation = ground.balanced(values)
+    training = Training(seconds=fitted.seconds, seed=seed)
+    judgement, figures = judge_trial(ground, values, generation, seed, parts, training)
+    judging = time.monotonic() - trained
+    bits = judgement.fit.adapted.value
+    return Outcome(plan, fitted, judgement, figures, bits, trained - started, judging, generation)
 
 
 def judge_trial(
-    ground: Ground, values: Values, seed: int, parts: Parts, training: Training
+    ground: Ground, values: Values, generation: dict[str, Any], seed: int, parts: Parts, training: Training
 ) -> tuple[Judgement, dict[str, Any]]:
-    """Judge the network as it is now, on the validation posts, writing as `values` say."""
+    """Judge the network as it is now, on the validation posts, writing as `values` and a folder's `generation` say."""
     key = content_hash({"values": values, "seed": seed, "at": time.time_ns()})
-    loaded = replace(ground.loaded, model=ground.model, generation=ground.balanced(values))
+    loaded = replace(ground.loaded, model=ground.model, generation=generation)
     subject = replace(ground.subject, adapted=Candidate(key, lambda: loaded))
     writing = {name: values[name] for name in ("temperature", "min_p")}
     options = replace(ground.options, sampling=writing, seed=seed)
