@@ -33,7 +33,7 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
     context = 512 if device.slow else 1024
     room = device.room(most) + loaded.config.parameters() * 4
     value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, room)
+    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, room, device.slow)
     print(fit.reason or f"nothing given up: {fit.micro_rows} windows at once", flush=True)
     blog = encode(loaded.tokenizer, texts["train"][:40], loaded.end)
     replay = encode(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)

@@ -48,7 +48,7 @@ def one(
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
     model = loaded.model.to(device.torch)
     value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room())
+    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room(), device.slow)
     settings = SamplingSettings(max_tokens=60, seed=1)
 
     def sample(network: Any) -> str:

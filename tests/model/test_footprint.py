@@ -22,12 +22,12 @@ MIB = 2**20
 )
 def test_the_estimate_is_near_what_was_measured(rows: int, checkpointing: bool, value_bytes: int, peak: int) -> None:
     """Peaks of resident memory on a CPU, less what the program took before it made the network."""
-    estimate = training_bytes(BASE, 512, rows, value_bytes, checkpointing, sparing=True)
+    estimate = training_bytes(BASE, 512, rows, value_bytes, checkpointing, sparing=True, slow=True)
     assert estimate / MIB == pytest.approx(peak, rel=0.12)
 
 
 def test_what_is_given_up_costs_more_and_more() -> None:
-    found = [fit_memory(BASE, 512, 4, 4, room * MIB) for room in (8000, 2600, 1700, 1300, 700)]
+    found = [fit_memory(BASE, 512, 4, 4, room * MIB, slow=True) for room in (8000, 2600, 1700, 1300, 700)]
     assert [fit.micro_rows for fit in found] == [4, 2, 1, 2, 1]
     assert [fit.checkpointing for fit in found] == [False, False, False, True, True]
     assert [fit.sparing for fit in found] == [False, False, False, True, True]
@@ -39,4 +39,4 @@ def test_what_is_given_up_costs_more_and_more() -> None:
 
 
 def test_memory_that_is_unknown_is_taken_as_enough() -> None:
-    assert fit_memory(BASE, 512, 2, 4, 0).micro_rows == 2
+    assert fit_memory(BASE, 512, 2, 4, 0, slow=True).micro_rows == 2

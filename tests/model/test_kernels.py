@@ -59,6 +59,20 @@ def test_attention_is_the_plain_one(tokens: int, groups: int) -> None:
     )
 
 
+def test_attention_in_bfloat16_is_near_the_exact_one() -> None:
+    inputs = [drawn(2, groups, 64, 16, seed=groups) for groups in (6, 2, 3)]
+    inputs[2] = drawn(2, 2, 64, 16, seed=3)
+    slope = torch.randn(2, 6, 64, 16, generator=torch.Generator().manual_seed(9))
+    exact = F.scaled_dot_product_attention(*inputs, is_causal=True, enable_gqa=True)
+    want = [exact, *torch.autograd.grad(exact, inputs, slope)]
+    small = [each.detach().bfloat16().requires_grad_() for each in inputs]
+    rounded = kernels.attend(*small, True)
+    got = [rounded, *torch.autograd.grad(rounded, small, slope.bfloat16())]
+    for mine, other in zip(got, want, strict=True):
+        assert mine.dtype == torch.bfloat16
+        assert (mine.float() - other).norm() < 0.01 * other.norm()
+
+
 def test_dropout_zeroes_its_share_and_scales_the_rest() -> None:
     torch.manual_seed(0)
     x = torch.ones(501, 401, requires_grad=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core import events, vulkan
 from penname.core.errors import InputError
-from penname.core.memory import free_memory, resident, resident_peak, total_memory
+from penname.core.memory import free_memory, keep_freed, resident, resident_peak, total_memory
 
 if TYPE_CHECKING:
     import torch
@@ -265,6 +265,7 @@ def _cpu(reason: str) -> Device:
     from penname.core.probe import attention_of, fastest_on_cpu, one_fused_step, precisions_of, usable_cores, works
 
     device = torch.device("cpu")
+    keep_freed()
     precision, threads, medium, why = fastest_on_cpu()
     cores = usable_cores()
     torch.set_num_threads(threads)

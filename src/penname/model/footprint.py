@@ -1,6 +1,6 @@
 """What training needs in memory, and what to give up where there is less.
 
-    fit = fit_memory(config, context=512, wanted_rows=4, value_bytes=4, room=1_200_000_000)
+    fit = fit_memory(config, context=512, wanted_rows=4, value_bytes=4, room=1_200_000_000, slow=True)
     fit.micro_rows, fit.checkpointing, fit.reason
 
 In: a shape, the bytes that may be taken. Out: windows that go through the network at once, whether activations are
@@ -17,8 +17,8 @@ from penname.model.loss import slice_rows
 _SPARE = 0.92
 """Share of the room that a plan fills; what allocators waste takes the rest."""
 _SMALL_THINGS = 64 * 2**20
-_SLOW, _USUAL, _LARGE = 2, 16, 32
-"""Windows at once on a slow device, on others, and on those with much memory."""
+_SLOW, _SLOW_HALVES, _USUAL, _LARGE = 2, 8, 16, 32
+"""Windows at once on a slow device in float32 and in fewer bits, on others, and on those with much memory."""
 _MUCH = 20 * 2**30
 """Bytes of a device that is large: 32 windows at once fit well into it, and halve the calls of a step."""
 
@@ -38,30 +38,33 @@ class Fit:
 
 
 def windows_at_once(device: Device) -> int:
-    """Windows that should go through the network at once, where memory allows: more are hardly faster."""
+    """Windows that should go through the network at once, where memory allows: more are hardly faster.
+
+    In fewer bits than float32 all weights are cast anew, and their gradients back, for each lot of windows.
+    """
     if device.slow:
-        return _SLOW
+        return _SLOW if device.precision == "fp32" else _SLOW_HALVES
     return _LARGE if device.memory >= _MUCH else _USUAL
 
 
-def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int) -> Fit:
+def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int, slow: bool) -> Fit:
     """The most windows at once that `room` bytes hold, up to `wanted_rows`; a `room` of 0 is unknown: enough."""
     for sparing, checkpointing in ((False, False), (True, False), (True, True)):
         rows = wanted_rows
         while rows:
-            needed = training_bytes(config, context, rows, value_bytes, checkpointing, sparing)
+            needed = training_bytes(config, context, rows, value_bytes, checkpointing, sparing, slow)
             given_up = sparing or checkpointing or rows < wanted_rows
             if not room or needed <= room * _SPARE:
                 said = _said(rows, checkpointing, sparing, room) if given_up else ""
                 return Fit(rows, checkpointing, sparing, needed, said)
             rows //= 2
-    needed = training_bytes(config, context, 1, value_bytes, True, True)
+    needed = training_bytes(config, context, 1, value_bytes, True, True, slow)
     said = f"{_said(1, True, True, room)} Even so it may run out: it needs about {_gib(needed)}."
     return Fit(1, True, True, needed, said)
 
 
 def training_bytes(
-    config: GPTConfig, context: int, rows: int, value_bytes: int, checkpointing: bool, sparing: bool
+    config: GPTConfig, context: int, rows: int, value_bytes: int, checkpointing: bool, sparing: bool, slow: bool
 ) -> int:
     """Bytes that training takes at its peak: weights, optimizer, best weights, activations, a slice of the loss.
 
@@ -71,13 +74,14 @@ def training_bytes(
     width = config.hidden_size
     copies = (16 if sparing else 20) + (value_bytes if value_bytes < 4 else 0)
     tokens = rows * context
-    # What a layer leaves behind for its gradient, in values a token; scores of the attention only in float32.
+    # What a layer leaves behind for its gradient, in values a token; chances of the attention only on a CPU.
     layer = 22 * width + 4 * config.intermediate_size
-    layer += int(0.63 * config.num_attention_heads * context) if value_bytes == 4 else 0
+    layer += int(0.63 * config.num_attention_heads * context) if slow else 0
     layers = 3.5 * layer + config.num_hidden_layers * width if checkpointing else config.num_hidden_layers * layer
     table = config.vocab_size * width * 4
-    sliced = slice_rows(tokens, slow=value_bytes == 4)
-    slices = min(tokens, sliced) * config.vocab_size * (4 + value_bytes)
+    sliced = min(tokens, slice_rows(tokens, slow, exact=value_bytes == 4))
+    logits = min(sliced, slice_rows(tokens, slow)) if slow else sliced
+    slices = config.vocab_size * (logits * 4 + sliced * value_bytes)
     total = config.parameters() * copies + tokens * layers * value_bytes + 2 * table + slices + _SMALL_THINGS
     return int(total)
 

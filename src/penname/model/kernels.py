@@ -54,7 +54,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
     """Attention, grouped where there are fewer keys than queries. All: (batch, heads, tokens, dim), as `query` is."""
     heads, groups, tokens = query.size(1), key.size(1), query.size(2)
     plain = not causal or tokens % _BLOCKS or not 64 <= tokens <= _LONGEST or not query.requires_grad
-    if plain or query.device.type != "cpu" or torch.compiler.is_compiling() or query.dtype != torch.float32:
+    if plain or query.device.type != "cpu" or torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(query, key, value, is_causal=causal, enable_gqa=heads != groups)
     attended: Tensor = _Attended.apply(query, key, value)  # type: ignore[no-untyped-call]
     return attended
@@ -113,8 +113,8 @@ class _Attended(torch.autograd.Function):
         batch, heads, tokens, dim = query.shape
         groups, step = key.size(1), tokens // _BLOCKS
         key, value = (each.reshape(batch * groups, tokens, dim) for each in (key, value))
-        ahead = torch.full((step, step), -torch.inf).triu_(1)
-        out = torch.empty((batch, heads, tokens, dim))
+        ahead = query.new_full((step, step), -torch.inf).triu_(1)
+        out = query.new_empty((batch, heads, tokens, dim))
         parts, chances = [], []
         for start in range(0, tokens, step):
             end = start + step
@@ -135,7 +135,7 @@ class _Attended(torch.autograd.Function):
         key, value, *kept = ctx.saved_tensors
         (batch, heads, tokens, dim), groups = ctx.shape
         step = tokens // _BLOCKS
-        to_query = torch.empty((batch, heads, tokens, dim))
+        to_query = key.new_empty((batch, heads, tokens, dim))
         to_key, to_value = torch.zeros_like(key), torch.zeros_like(value)
         for number in range(_BLOCKS):
             start, end = number * step, (number + 1) * step
@@ -143,9 +143,7 @@ class _Attended(torch.autograd.Function):
             slope = _part(slopes[0], start, end, groups)
             to_value[:, :end].baddbmm_(chance.mT, slope)
             to_chance = torch.bmm(slope, value[:, :end].mT)
-            # The gradient of softmax, in place: p * (g - sum(g * p)).
-            to_scores = to_chance.mul_(chance)
-            to_scores.addcmul_(chance, to_scores.sum(dim=-1, keepdim=True), value=-1)
+            to_scores = torch._softmax_backward_data(to_chance, chance, -1, chance.dtype)
             moved = torch.bmm(to_scores, key[:, :end]).mul_(dim**-0.5)
             to_query[:, :, start:end] = moved.view(batch, heads, step, dim)
             to_key[:, :end].baddbmm_(to_scores.mT, part)

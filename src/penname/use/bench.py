@@ -131,7 +131,7 @@ def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
     memory = memory_rate(device)
     model = loaded.model.to(device.torch)
     value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room())
+    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room(), device.slow)
     speeds = measure_speeds(model, device, context, fit.micro_rows, checkpointing=fit.checkpointing)
     rows = 8 if device.slow else 32
     tokens = speeds.tokens_per_second(rows)

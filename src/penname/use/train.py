@@ -254,7 +254,7 @@ class _Job:
         # The weights are there already, and counted again in what is needed.
         room = device.room(int((options.memory or 0) * 1e9)) + config.parameters() * 4
         value_bytes = 4 if device.precision == "fp32" else 2
-        fit = fit_memory(config, context, windows_at_once(device), value_bytes, room)
+        fit = fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow)
         if fit.sparing:
             spare()
         wishes = self.wishes()
