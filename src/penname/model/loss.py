@@ -1,10 +1,17 @@
-"""Losses: next-token cross-entropy in slices, and the masked next-token objective.
+"""Losses: next-token cross-entropy in slices, mixed with a teacher's soft targets where there is one.
 
 `sliced_loss` never holds the logits of a whole batch: a slice of hidden states is multiplied by the output table, and
 its gradient is taken at once, so that 4,096 tokens of a 16,384-word vocabulary need 32 MB instead of 800.
+
+With a teacher (Hinton, Vinyals and Dean 2015) the loss of a token is
+
+    (1 - share) * cross-entropy + share * temperature^2 * KL(teacher || student)
+
+with both softmaxes of the second term at the temperature; its square keeps the gradient's size. A target that is not
+scored (`IGNORE`) has neither term.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +21,37 @@ IGNORE = -100
 """A target that is not scored."""
 
 
-def plain_loss(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
-    """Sum of next-token cross-entropies (nats). hidden: (n, width), table: (vocab, width), targets: (n,)."""
-    logits = F.linear(hidden, table.to(hidden.dtype))
-    return F.cross_entropy(logits.float(), targets, reduction="sum", ignore_index=IGNORE)
+class Taught(NamedTuple):
+    """What a teacher says of the same tokens; no gradient goes there."""
+
+    hidden: Tensor
+    """Its last hidden states, (n, its width)."""
+    table: Tensor
+    """Its output table, (vocab, its width): the student's vocabulary."""
+    share: float
+    """Weight of the soft targets, 0 to 1."""
+    temperature: float
+    """What both sides' logits are divided by in the soft term."""
 
 
-def sliced_loss(hidden: Tensor, table: Tensor, targets: Tensor, rows: int | None = None) -> Tensor:
+def plain_loss(hidden: Tensor, table: Tensor, targets: Tensor, taught: Taught | None = None) -> Tensor:
+    """Sum of next-token losses (nats). hidden: (n, width), table: (vocab, width), targets: (n,)."""
+    logits = F.linear(hidden, table.to(hidden.dtype)).float()
+    loss = F.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORE)
+    if taught is None:
+        return loss
+    wanted = F.linear(taught.hidden, taught.table.to(taught.hidden.dtype)).float()
+    ours, theirs = (each.div(taught.temperature).log_softmax(dim=-1) for each in (logits, wanted))
+    gap = (theirs.exp() * (theirs - ours)).sum(dim=-1) * (targets != IGNORE)
+    return (1 - taught.share) * loss + taught.share * taught.temperature**2 * gap.sum()
+
+
+def sliced_loss(
+    hidden: Tensor, table: Tensor, targets: Tensor, rows: int | None = None, taught: Taught | None = None
+) -> Tensor:
     """The same sum as `plain_loss`, `rows` tokens at a time, with the gradient computed on the way forward."""
     rows = rows or slice_rows(hidden.size(0), slow=hidden.device.type == "cpu")
-    loss: Tensor = _Sliced.apply(hidden, table, targets, rows)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Sliced.apply(hidden, table, targets, rows, taught)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -37,11 +65,14 @@ def slice_rows(tokens: int, slow: bool) -> int:
 
 
 class _Sliced(torch.autograd.Function):
-    """Linear layer and cross-entropy in one (the idea of Liger Kernel, Hsu et al. 2024)."""
+    """Linear layer and loss in one (the idea of Liger Kernel, Hsu et al. 2024)."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int, taught: Taught | None
+    ) -> Tensor:
         weight = table.to(hidden.dtype)
+        share = taught.share if taught is not None else 0.0
         total = hidden.new_zeros((), dtype=torch.float32)
         training = hidden.requires_grad or table.requires_grad
         to_hidden = torch.empty_like(hidden) if training else None
@@ -50,16 +81,20 @@ class _Sliced(torch.autograd.Function):
             part, target = hidden[start : start + rows], targets[start : start + rows]
             logits = (part @ weight.T).float()
             kept = target != IGNORE
+            soft = None if taught is None else _soft(logits, taught, start, training)
             place = target.clamp(min=0)[:, None]
             chosen, peak = logits.gather(1, place), logits.amax(dim=-1, keepdim=True)
             # In place from here on: a copy of the logits costs as much time as their product.
             chances = logits.sub_(peak).exp_()
             mass = chances.sum(dim=-1, keepdim=True)
-            total += ((mass.log() + peak - chosen).squeeze(1) * kept).sum()
+            losses = (mass.log() + peak - chosen).squeeze(1)
+            total += ((losses if soft is None else (1 - share) * losses + share * soft[0]) * kept).sum()
             if not training:
                 continue
             slope = chances.div_(mass)
             slope.scatter_add_(1, place, torch.full_like(mass, -1.0))
+            if soft is not None:
+                slope.mul_(1 - share).add_(soft[1], alpha=share)
             small = slope.mul_(kept[:, None]).to(hidden.dtype)
             if to_hidden is not None:
                 to_hidden[start : start + rows] = small @ weight
@@ -79,4 +114,18 @@ class _Sliced(torch.autograd.Function):
             None if to_table is None else to_table.mul_(scale),
             None,
             None,
+            None,
         )
+
+
+def _soft(logits: Tensor, taught: Taught, start: int, training: bool) -> tuple[Tensor, Tensor]:
+    """temperature^2 * KL(teacher || student) of a slice's tokens, (rows,), and its slope by their logits (rows, vocab).
+
+    The slope is temperature * (student - teacher), in chances at the temperature; empty unless `training`.
+    """
+    said = taught.hidden[start : start + logits.size(0)]
+    theirs = (said @ taught.table.to(said.dtype).T).float().div_(taught.temperature).log_softmax(dim=-1)
+    ours = (logits / taught.temperature).log_softmax(dim=-1)
+    chances = theirs.exp()
+    gap = (chances * theirs.sub_(ours)).sum(dim=-1) * taught.temperature**2
+    return gap, ours.exp_().sub_(chances).mul_(taught.temperature) if training else ours[:0]
