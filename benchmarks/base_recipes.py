@@ -133,11 +133,8 @@ class Bench:
 
     def prepared(self, row: Row, key: str, recipe: Recipe, settings: TrainSettings, mixture: Mixture) -> Compiled:
         """The compiled network of the row before, if it serves, or a new one whose steps have been timed."""
-        if self.compiled is not None and self.compiled.key == key:
-            # Nearly all of a step's time goes with its windows.
-            before = self.compiled.trainer.settings.rows
-            each = self.compiled.each * settings.rows / before
-            return replace(self.compiled, each=each, seconds=0.0)
+        if ready := self.ready(key, settings):
+            return ready
         self.compiled = None
         torch.compiler.reset()
         self.device.free_cache()
@@ -150,6 +147,13 @@ class Bench:
         each = step_seconds(trainer, 2, 8, groups=1) if not self.device.slow else step_seconds(trainer, 0, 2, groups=1)
         self.compiled = Compiled(key, trainer, each, taken)
         return self.compiled
+
+    def ready(self, key: str, settings: TrainSettings) -> Compiled | None:
+        """The compiled network of the row before, if it serves; nearly all of a step's time goes with its windows."""
+        if self.compiled is None or self.compiled.key != key:
+            return None
+        each = self.compiled.each * settings.rows / self.compiled.trainer.settings.rows
+        return replace(self.compiled, each=each, seconds=0.0)
 
     def run(self, settings: TrainSettings, mixture: Mixture, teacher: GPT | None) -> Run:
         return Run(
@@ -189,8 +193,8 @@ class Bench:
         """Seconds that a row takes at least, from how fast the last one was; 0 before there was one."""
         if not self.rate:
             return 0.0
-        each = 0.8 * self.flops(row, recipe, settings) / self.rate
-        ready = self.compiled is not None and self.compiled.key == key
+        ready = self.ready(key, settings)
+        each = ready.each if ready else 0.7 * self.flops(row, recipe, settings) / self.rate
         steps = _steps(row, self.seconds, each, stream, settings)
         return (0 if ready else self.compiling / 2) + steps * each + self.scoring
 
