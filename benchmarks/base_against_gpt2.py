@@ -35,10 +35,13 @@ CONTEXT, ROWS, MICRO = 1024, 128, 64
 Row = dict[str, Any]
 
 
-def bits_per_byte(
-    model: object, tokenizer: Tokenizer, paths: list[Path], device: Device, limit: int
-) -> dict[str, float]:
-    figures = {}
+Encoded = dict[str, tuple[list[np.ndarray], int]]
+"""Held-out files by name: the ids of pieces of text, and the bytes of all of them."""
+
+
+def encoded(tokenizer: Tokenizer, paths: list[Path], limit: int) -> Encoded:
+    """The first `limit` bytes of each file, in pieces of 40,000 characters."""
+    found: Encoded = {}
     for path in paths:
         texts, size = [], 0
         for text in read_documents(path):
@@ -46,10 +49,24 @@ def bits_per_byte(
                 if size < limit:
                     texts.append(text[start : start + 40_000])
                     size += len(texts[-1])
-        nats = token_nats(model, [np.array(encode_plain(tokenizer, t)) for t in texts], device)  # type: ignore[arg-type]
-        total = sum(float(values.sum(dtype=np.float64)) for values in nats)
-        figures[path.name.split(".")[0]] = round(total / math.log(2) / sum(len(t.encode()) for t in texts), 4)
+        pieces = [np.array(encode_plain(tokenizer, text)) for text in texts]
+        found[path.name.split(".")[0]] = pieces, sum(len(text.encode()) for text in texts)
+    return found
+
+
+def bits_of(model: object, heldout: Encoded, device: Device) -> dict[str, float]:
+    """Bits per byte of each held-out file."""
+    figures = {}
+    for name, (pieces, size) in heldout.items():
+        total = sum(float(values.sum(dtype=np.float64)) for values in token_nats(model, pieces, device))  # type: ignore[arg-type]
+        figures[name] = round(total / math.log(2) / size, 4)
     return figures
+
+
+def bits_per_byte(
+    model: object, tokenizer: Tokenizer, paths: list[Path], device: Device, limit: int
+) -> dict[str, float]:
+    return bits_of(model, encoded(tokenizer, paths, limit), device)
 
 
 def ours(mixture: Mixture, vocab: int, device: Device, budgets: list[float]) -> Iterator[tuple[GPT, Row]]:

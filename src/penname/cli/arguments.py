@@ -145,6 +145,10 @@ TokenizerFile = Annotated[
     Path | None,
     Option("--tokenizer", metavar="FILE", help="A tokenizer.json. [default: trained on the books]"),
 ]
+TeacherFolder = Annotated[
+    Path | None,
+    Option("--teacher", metavar="DIR", help="A model folder that teaches, for a recipe with teacher_share."),
+]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
 Checkpoints = Annotated[Path | None, Option(metavar="DIR", help="Where checkpoints go. [default: OUT/checkpoints]")]

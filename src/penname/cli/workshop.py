@@ -97,6 +97,7 @@ def pretrain(
     save_minutes: given.SaveMinutes = 5.0,
     part_mb: given.PartMegabytes = 512,
     micro_rows: given.MicroRows = None,
+    teacher: given.TeacherFolder = None,
 ) -> None:
     """Train a base model on books, on one GPU or many (docs/several-gpus.md)."""
     from penname.model.package import package_base
@@ -116,6 +117,7 @@ def pretrain(
         part_megabytes=part_mb,
         seed=seed,
         micro_rows=micro_rows,
+        teacher=teacher,
     )
     with showing():
         result = train_base(books, chosen)

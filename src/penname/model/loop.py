@@ -83,6 +83,8 @@ class Run:
     """Of data and settings: a checkpoint of another run is not resumed."""
     quantise: tuple[int, int] = (5, 64)
     part_size: int = 512 * 2**20
+    teacher: GPT | None = None
+    """A network that teaches this one, where the settings give it a share."""
     restart: Callable[[GPT], None] | None = None
     """Puts the weights back that the run began with, for a loss that breaks before there is a checkpoint."""
     stop_after: int | None = None
@@ -135,7 +137,7 @@ class Trainer:
         if run.settings.freeze_tables:
             model.model.embed_tokens.weight.requires_grad_(False)
             model.lm_head.weight.requires_grad_(False)
-        self.objective = Objective(model, run.settings, sliced=not run.compiled).to(run.device.torch)
+        self.objective = Objective(model, run.settings, not run.compiled, run.teacher).to(run.device.torch)
         self.optimizers = build_optimizers(
             self.objective,
             matrices=run.settings.matrices,
@@ -256,8 +258,7 @@ class Trainer:
             torch.manual_seed(seed + start)
             last = start + self.micro_rows >= windows.size(0)
             with parallel.no_sync(self.forward, last), self.device.autocast():
-                loss = self.forward(*self.placed(rows, ids, targets, hide), not masked)
-                loss = loss / divisor
+                loss = self.forward(*self.placed(rows, ids, targets, hide), not masked) / divisor
             (loss * parallel.world()).backward()
             total += loss.detach()
         return total

@@ -1,10 +1,17 @@
-"""Losses: next-token cross-entropy in slices, and the masked next-token objective.
+"""Losses: next-token cross-entropy in slices, mixed with a teacher's soft targets where there is one.
 
 `sliced_loss` never holds the logits of a whole batch: a slice of hidden states is multiplied by the output table, and
 its gradient is taken at once, so that 4,096 tokens of a 16,384-word vocabulary need 32 MB instead of 800.
+
+With a teacher (Hinton, Vinyals and Dean 2015) the loss of a token is
+
+    (1 - share) * cross-entropy + share * temperature^2 * KL(teacher || student)
+
+with both softmaxes of the second term at the temperature; its square keeps the gradient's size. A target that is not
+scored (`IGNORE`) has neither term.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,16 +21,41 @@ IGNORE = -100
 """A target that is not scored."""
 
 
-def plain_loss(hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
-    """Sum of next-token cross-entropies (nats). hidden: (n, width), table: (vocab, width), targets: (n,)."""
-    logits = F.linear(hidden, table.to(hidden.dtype))
-    return F.cross_entropy(logits.float(), targets, reduction="sum", ignore_index=IGNORE)
+class Taught(NamedTuple):
+    """What a teacher says of the same tokens; no gradient goes there."""
+
+    hidden: Tensor
+    """Its last hidden states, (n, its width)."""
+    table: Tensor
+    """Its output table, (vocab, its width): the student's vocabulary."""
+    share: float
+    """Weight of the soft targets, 0 to 1."""
+    temperature: float
+    """What both sides' logits are divided by in the soft term."""
+
+    def of(self, some: slice) -> "Taught":
+        """What it says of some of the tokens."""
+        return self._replace(hidden=self.hidden[some])
 
 
-def sliced_loss(hidden: Tensor, table: Tensor, targets: Tensor, rows: int | None = None) -> Tensor:
+def plain_loss(hidden: Tensor, table: Tensor, targets: Tensor, taught: Taught | None = None) -> Tensor:
+    """Sum of next-token losses (nats). hidden: (n, width), table: (vocab, width), targets: (n,)."""
+    logits = F.linear(hidden, table.to(hidden.dtype)).float()
+    loss = F.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORE)
+    if taught is None:
+        return loss
+    wanted = F.linear(taught.hidden, taught.table.to(taught.hidden.dtype)).float()
+    ours, theirs = (each.div(taught.temperature).log_softmax(dim=-1) for each in (logits, wanted))
+    gap = (theirs.exp() * (theirs - ours)).sum(dim=-1) * (targets != IGNORE)
+    return (1 - taught.share) * loss + taught.share * taught.temperature**2 * gap.sum()
+
+
+def sliced_loss(
+    hidden: Tensor, table: Tensor, targets: Tensor, rows: int | None = None, taught: Taught | None = None
+) -> Tensor:
     """The same sum as `plain_loss`, `rows` tokens at a time, with the gradient computed on the way forward."""
     rows = rows or slice_rows(hidden.size(0), slow=hidden.device.type == "cpu", exact=hidden.dtype == torch.float32)
-    loss: Tensor = _Sliced.apply(hidden, table, targets, rows)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Sliced.apply(hidden, table, targets, rows, taught)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -44,10 +76,12 @@ def slice_rows(tokens: int, slow: bool, exact: bool = True) -> int:
 
 
 class _Sliced(torch.autograd.Function):
-    """Linear layer and cross-entropy in one (the idea of Liger Kernel, Hsu et al. 2024)."""
+    """Linear layer and loss in one (the idea of Liger Kernel, Hsu et al. 2024)."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int, taught: Taught | None
+    ) -> Tensor:
         weight = table.to(hidden.dtype)
         total = hidden.new_zeros((), dtype=torch.float32)
         training = hidden.requires_grad or table.requires_grad
@@ -55,7 +89,8 @@ class _Sliced(torch.autograd.Function):
         to_table: Tensor | None = None
         for start in range(0, hidden.size(0), rows):
             part, target = hidden[start : start + rows], targets[start : start + rows]
-            loss, small = _slopes(part, weight, target, training)
+            said = None if taught is None else taught.of(slice(start, start + rows))
+            loss, small = _slopes(part, weight, target, said, training)
             total += loss
             if to_hidden is not None:
                 torch.mm(small, weight, out=to_hidden[start : start + rows])
@@ -73,10 +108,13 @@ class _Sliced(torch.autograd.Function):
             None if to_table is None else to_table.mul_(scale),
             None,
             None,
+            None,
         )
 
 
-def _slopes(part: Tensor, weight: Tensor, target: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+def _slopes(
+    part: Tensor, weight: Tensor, target: Tensor, taught: Taught | None, training: bool
+) -> tuple[Tensor, Tensor]:
     """The summed loss of a slice, and its gradient by the logits (n, vocab) in the precision of `part`.
 
     part: (n, width), weight: (vocab, width), target: (n,). On a CPU the logits of as many tokens as its caches hold are
@@ -85,28 +123,40 @@ def _slopes(part: Tensor, weight: Tensor, target: Tensor, training: bool) -> tup
     total = part.new_zeros((), dtype=torch.float32)
     exact = part.dtype == torch.float32
     piece = _CACHED if part.device.type == "cpu" and not exact else part.size(0)
-    kept_slopes = part.new_empty((part.size(0), weight.size(0))) if training and piece < part.size(0) else None
+    together = part.new_empty((part.size(0), weight.size(0))) if training and piece < part.size(0) else None
     small = part
     for start in range(0, part.size(0), piece):
         some = slice(start, start + piece)
         logits = (part[some] @ weight.T).float()
-        kept = target[some] != IGNORE
-        place = target[some].clamp(min=0)[:, None]
-        chosen, peak = logits.gather(1, place), logits.amax(dim=-1, keepdim=True)
-        # In place from here on: a copy of the logits costs as much time as their product.
-        chances = logits.sub_(peak).exp_()
-        mass = chances.sum(dim=-1, keepdim=True)
-        total += ((mass.log() + peak - chosen).squeeze(1) * kept).sum()
-        if not training:
-            continue
-        slope = chances.div_(mass)
-        slope.scatter_add_(1, place, torch.full_like(mass, -1.0))
-        slope.mul_(kept[:, None])
-        if kept_slopes is None:
+        loss, slope = _slope(logits, target[some], None if taught is None else taught.of(some), training)
+        total += loss
+        if together is not None:
+            together[some] = slope
+        elif training:
             small = slope.to(part.dtype)
-        else:
-            kept_slopes[some] = slope
-    return total, small if kept_slopes is None else kept_slopes
+    return total, small if together is None else together
+
+
+def _slope(logits: Tensor, target: Tensor, taught: Taught | None, training: bool) -> tuple[Tensor, Tensor]:
+    """The summed loss of a few tokens, and, in the place of the logits (n, vocab), its gradient by them."""
+    kept = target != IGNORE
+    soft = None if taught is None else _soft(logits, taught, training)
+    place = target.clamp(min=0)[:, None]
+    chosen, peak = logits.gather(1, place), logits.amax(dim=-1, keepdim=True)
+    # In place from here on: a copy of the logits costs as much time as their product.
+    chances = logits.sub_(peak).exp_()
+    mass = chances.sum(dim=-1, keepdim=True)
+    losses = (mass.log() + peak - chosen).squeeze(1)
+    if taught is not None and soft is not None:
+        losses = (1 - taught.share) * losses + taught.share * soft[0]
+    total = (losses * kept).sum()
+    if not training:
+        return total, logits
+    slope = chances.div_(mass)
+    slope.scatter_add_(1, place, torch.full_like(mass, -1.0))
+    if taught is not None and soft is not None:
+        slope.mul_(1 - taught.share).add_(soft[1], alpha=taught.share)
+    return total, slope.mul_(kept[:, None])
 
 
 def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
@@ -115,3 +165,16 @@ def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
         return left @ right if total is None else total.addmm_(left, right)
     product = left @ right
     return product.float() if total is None else total.add_(product)
+
+
+def _soft(logits: Tensor, taught: Taught, training: bool) -> tuple[Tensor, Tensor]:
+    """temperature^2 * KL(teacher || student) of a slice's tokens, (rows,), and its slope by their logits (rows, vocab).
+
+    The slope is temperature * (student - teacher), in chances at the temperature; empty unless `training`.
+    """
+    said = taught.hidden
+    theirs = (said @ taught.table.to(said.dtype).T).float().div_(taught.temperature).log_softmax(dim=-1)
+    ours = (logits / taught.temperature).log_softmax(dim=-1)
+    chances = theirs.exp()
+    gap = (chances * theirs.sub_(ours)).sum(dim=-1) * taught.temperature**2
+    return gap, ours.exp_().sub_(chances).mul_(taught.temperature) if training else ours[:0]

@@ -3,29 +3,40 @@
 GPT-BERT (Charpentier and Samuel 2024) trains one network both ways: causally, and with attention to both sides while a
 hidden token is predicted from the position before it. The masked way has one vector of its own, which stays here: the
 saved model is a plain decoder.
+
+In causal steps a teacher may say what it expects of each token (Hinton, Vinyals and Dean 2015; `loss` has the sum). It
+sees the text as it is, also where the student's input is hidden, and it leaves no trace either.
 """
 
 import torch
 from torch import Tensor, nn
 
+from penname.core.errors import InputError
 from penname.model.gpt import GPT
-from penname.model.loss import IGNORE, plain_loss, sliced_loss
+from penname.model.loss import IGNORE, Taught, plain_loss, sliced_loss
 from penname.model.settings import TrainSettings
 
 _MIX = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)
 
 
 class Objective(nn.Module):
-    """The network with its loss; this is what is compiled and distributed."""
+    """The network with its loss; this is what is compiled and distributed, with the teacher's part of the step."""
 
-    def __init__(self, gpt: GPT, settings: TrainSettings, sliced: bool) -> None:
+    def __init__(self, gpt: GPT, settings: TrainSettings, sliced: bool, teacher: GPT | None = None) -> None:
         super().__init__()
+        if settings.teacher_share and teacher is None:
+            raise InputError("These settings cannot be used: teacher_share is set, and there is no teacher.")
         self.gpt = gpt
         self.sliced = sliced
         self.needs_vector = settings.masked > 0 or settings.input_mask > 0
         if self.needs_vector:
             table = gpt.model.embed_tokens.weight
             self.hidden_token = nn.Parameter(table.detach().mean(dim=0).clone())
+        self.share, self.temperature = settings.teacher_share, settings.teacher_temperature
+        # In a tuple it is no part of this module: neither trained nor exchanged between processes nor saved.
+        self.teachers: tuple[GPT, ...] = ()
+        if teacher is not None and self.share:
+            self.teachers = (teacher.to(gpt.lm_head.weight.device).eval().requires_grad_(False),)
 
     def forward(self, ids: Tensor, targets: Tensor, hide: Tensor | None, causal: bool) -> Tensor:
         """Summed loss in nats. ids, targets: (rows, context); hide: (rows, context) of places to cover, or None."""
@@ -39,7 +50,15 @@ class Objective(nn.Module):
         hidden = self.gpt.hidden(ids, causal=causal, inputs=inputs)
         flat = hidden.reshape(-1, hidden.size(-1))
         loss = sliced_loss if self.sliced else plain_loss
-        return loss(flat, self.gpt.lm_head.weight, targets.reshape(-1))
+        taught = self.taught(ids) if causal and self.teachers else None
+        return loss(flat, self.gpt.lm_head.weight, targets.reshape(-1), taught=taught)
+
+    def taught(self, ids: Tensor) -> Taught:
+        """What the teacher says of ids (rows, context), without a gradient."""
+        (teacher,) = self.teachers
+        with torch.no_grad():
+            hidden = teacher.hidden(ids)
+        return Taught(hidden.reshape(-1, hidden.size(-1)), teacher.lm_head.weight, self.share, self.temperature)
 
 
 def prepare_rows(

@@ -27,6 +27,7 @@ from penname.model.gpt import GPT, GPTConfig
 from penname.model.loop import Fitted, Run, train
 from penname.model.recipe import Recipe, load_recipe
 from penname.model.score import token_nats
+from penname.model.teacher import check_teacher, read_teacher, weights_mark
 from penname.text.batches import Mixture, Stream
 from penname.text.shards import Shard, open_shards, write_shards
 from penname.text.tokenizer import load_tokenizer, read_documents, train_tokenizer
@@ -61,6 +62,8 @@ class PretrainOptions:
     """Whether to compile; None: where it pays."""
     micro_rows: int | None = None
     """Windows that go through the network at once; None: what usually fits."""
+    teacher: Path | None = None
+    """The model folder of a network that teaches this one, for a recipe with a `teacher_share`."""
 
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
@@ -94,10 +97,10 @@ def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
     """Train a base model; resumes where it was cut off. Raises `InputError` for unusable books or recipes."""
     options.check()
     recipe = load_recipe(options.recipe)
+    check_teacher(recipe.settings(1), options.teacher)
     with parallel.joined(pick_device(parallel.own_device(options.device))) as device:
         if parallel.is_first():
-            tokenizer = _tokenizer(books, recipe, options)
-            write_shards(find_texts(books), tokenizer, options.out / "shards")
+            _tokenizer(books, recipe, options)
         parallel.wait()
         if not (options.out / "tokenizer.json").is_file():
             raise InputError(
@@ -105,8 +108,12 @@ def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
                 "written: --out has to be a folder that all machines share."
             )
         tokenizer = load_tokenizer(options.out)
+        teacher = read_teacher(options.teacher, tokenizer, device) if options.teacher else None
+        if parallel.is_first():
+            write_shards(find_texts(books), tokenizer, options.out / "shards")
+        parallel.wait()
         shards = open_shards(options.out / "shards")
-        run, model = build_run(shards, tokenizer, recipe, device, options)
+        run, model = build_run(shards, tokenizer, recipe, device, options, teacher)
         if parallel.is_first():
             _say_plan(run, model.config, device)
         fitted = train(model, run)
@@ -133,7 +140,12 @@ def find_texts(books: Sequence[Path]) -> list[Path]:
 
 
 def build_run(
-    shards: Sequence[Shard], tokenizer: "Tokenizer", recipe: Recipe, device: Device, options: PretrainOptions
+    shards: Sequence[Shard],
+    tokenizer: "Tokenizer",
+    recipe: Recipe,
+    device: Device,
+    options: PretrainOptions,
+    teacher: GPT | None = None,
 ) -> tuple[Run, GPT]:
     """The run that a recipe asks for, and the untrained network."""
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
@@ -163,10 +175,12 @@ def build_run(
         seconds=options.minutes * 60 if options.minutes else None,
         compiled=compiled,
         keep_best=False,
-        bytes_per_token=sum(s.text_bytes for s in shards) / sum(s.ids.size for s in shards),
-        fingerprint=_fingerprint(recipe, shards),
+        # What is minimised with a teacher is no number of bits.
+        bytes_per_token=0.0 if teacher else sum(s.text_bytes for s in shards) / sum(s.ids.size for s in shards),
+        fingerprint=_fingerprint(recipe, shards, teacher),
         quantise=(recipe.bits, recipe.group),
         part_size=options.part_megabytes * 2**20,
+        teacher=teacher,
     )
     return run, model
 
@@ -183,7 +197,8 @@ def _micro_rows(config: GPTConfig, context: int, device: Device) -> int:
     return 1 << max(0, min(7, room.bit_length() - 1))
 
 
-def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) -> "Tokenizer":
+def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) -> None:
+    """Put a tokenizer into the folder, unless there is one."""
     path = options.out / "tokenizer.json"
     if options.tokenizer is not None:
         write_text(path, options.tokenizer.read_text(encoding="utf-8"))
@@ -191,7 +206,6 @@ def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) 
         with events.task("Training the tokenizer"):
             tokenizer = train_tokenizer(_sampled(books, recipe), recipe.vocab_size)
         write_text(path, tokenizer.to_str())
-    return load_tokenizer(options.out)
 
 
 def _sampled(books: Sequence[Path], recipe: Recipe, piece: int = 20_000) -> Iterator[str]:
@@ -264,8 +278,10 @@ def _validate(model: GPT, held: Sequence[npt.NDArray[np.int64]], sizes: int, dev
     return sum(float(values.sum(dtype=np.float64)) for values in nats) / math.log(2) / sizes
 
 
-def _fingerprint(recipe: Recipe, shards: Sequence[Shard]) -> str:
+def _fingerprint(recipe: Recipe, shards: Sequence[Shard], teacher: GPT | None) -> str:
     about = {"recipe": asdict(recipe), "shards": [(shard.name, int(shard.ids.size)) for shard in shards]}
+    if teacher is not None:
+        about["teacher"] = weights_mark(teacher)
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -275,6 +291,10 @@ def _say_plan(run: Run, config: GPTConfig, device: Device) -> None:
         f"{config.parameters() / 1e6:.1f} M parameters on {parallel.world()} x {device.name} in {device.precision} "
         f"({device.precision_reason}): {run.settings.steps:,} steps, {tokens / 1e6:,.0f} M tokens."
     )
+    if run.teacher is not None:
+        share, temperature = run.settings.teacher_share, run.settings.teacher_temperature
+        size = run.teacher.config.parameters() / 1e6
+        events.note(f"A teacher of {size:.1f} M parameters has {share:g} of the loss, at temperature {temperature:g}.")
 
 
 def _say_passes(streams: Sequence[tuple[Stream, float]], tokens: int) -> None:

@@ -49,6 +49,12 @@ class TrainSettings:
         default=1.0, metadata={"text": "Train with rounded weights from this share of the run on."}
     )
     freeze_tables: bool = field(default=False, metadata={"text": "Leave the embeddings as they are."})
+    teacher_share: float = field(
+        default=0.0, metadata={"text": "Weight of a teacher's soft targets in causal steps (0: no teacher)."}
+    )
+    teacher_temperature: float = field(
+        default=1.0, metadata={"text": "What the logits of both are divided by for the soft targets."}
+    )
     seed: int = field(default=0, metadata={"text": "Seed of everything random."})
 
     def check(self) -> None:
@@ -66,9 +72,12 @@ class TrainSettings:
             "input_mask",
             "ema",
             "quantise_from",
+            "teacher_share",
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 wrong.append(f"{name} is a share between 0 and 1, not {getattr(self, name)}")
+        if self.teacher_temperature <= 0:
+            wrong.append(f"teacher_temperature must be more than 0, not {self.teacher_temperature}")
         if self.matrices not in ("muon", "adamw"):
             wrong.append(f"matrices is muon or adamw, not {self.matrices}")
         if wrong:
