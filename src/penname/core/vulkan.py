@@ -7,7 +7,7 @@
 
 In: the number of a device. Out: why it cannot or should not be used, or nothing. The package is young, so it is trusted
 only after it has trained a small transformer as the CPU does, and anything that it would quietly do on the CPU instead
-is an error here. Its wheels are for Python 3.11, 3.13 and 3.14 on Linux: `pip install 'penname[vulkan]'`.
+is an error here. Its wheels load with PyTorch 2.13 alone: `pip install 'penname[vulkan]'`.
 """
 
 import os
