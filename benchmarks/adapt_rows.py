@@ -6,7 +6,8 @@ TEXTS.json holds {"train": [...], "validation": [...], "test": [...]}. A row of 
 this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, four passes): {"rows": 4, "context": 512, "tokens": 558000,
 "share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "lora_rank": 16, "words": 20000}. `tokens`
 is what a slow machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers`
-leaves the lowest layers as they are. HELDOUT is text of the base's kind: it tells what was forgotten.
+leaves the lowest layers as they are; with `--strengths 0.85 0.7` the weights so far on the way from base to adapted are
+scored too. HELDOUT is text of the base's kind: it tells what was forgotten.
 """
 
 import argparse
@@ -85,8 +86,8 @@ class Bench:
             figures[name] = round(sum(scores, Score(0.0, 0, 0)).bits_per_byte, 4)
         return figures
 
-    def run(self, row: Row) -> Row:
-        """Adapt the base as `row` says, and score it."""
+    def run(self, row: Row, strengths: list[float]) -> Row:
+        """Adapt the base as `row` says, and score it, and what lies between it and the base."""
         model = GPT(self.base.config)
         with torch.no_grad():
             for name, weight in model.named_parameters():
@@ -104,7 +105,14 @@ class Bench:
         seconds = time.monotonic() - started
         last = float(np.mean([loss for _, loss in fitted.losses[-10:]])) if fitted.losses else math.nan
         settings = {"steps": fitted.steps, "lr": plan.settings.matrix_lr, "table lr": plan.settings.table_lr}
-        return settings | {"s": round(seconds, 1), "last loss": round(last, 3)} | self.figures(model)
+        found = settings | {"s": round(seconds, 1), "last loss": round(last, 3)} | self.figures(model)
+        last_weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+        for strength in strengths:
+            with torch.no_grad():
+                for name, weight in model.named_parameters():
+                    weight.copy_(self.first[name].to(weight.device).lerp(last_weights[name], strength))
+            found |= {f"{name} at {strength:g}": figure for name, figure in self.figures(model).items()}
+        return found
 
 
 def main() -> None:
@@ -116,6 +124,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which no new row is begun")
     parser.add_argument("--bytes", type=int, default=1_000_000, help="of HELDOUT")
+    parser.add_argument("--strengths", type=float, nargs="*", default=[])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     began, device = time.monotonic(), pick_device(given.device)
@@ -129,8 +138,9 @@ def main() -> None:
         if time.monotonic() - began > given.limit:
             print(f"no time for {line}", flush=True)
             continue
-        found = bench.run(row)
-        found["forgotten"] = round(found.pop("general") - before["general"], 4)
+        found = bench.run(row, given.strengths)
+        for name in [name for name in found if name.startswith("general")]:
+            found[name.replace("general", "forgotten")] = round(found.pop(name) - before["general"], 4)
         print(json.dumps(row), "->", json.dumps(found), flush=True)
         if given.out:
             with given.out.open("a", encoding="utf-8") as file:
