@@ -27,7 +27,7 @@ from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
 from penname.model.lora import low_rank
-from penname.model.plan import PASSES, Plan, by_size
+from penname.model.plan import Plan, by_size, step_rate
 from penname.model.score import Score, score_texts
 from penname.model.settings import TrainSettings
 from penname.text.tokenizer import read_documents
@@ -38,12 +38,13 @@ Row = dict[str, Any]
 def plan_of(row: Row, blog_tokens: int) -> Plan:
     """The plan that `row` asks for."""
     rule = by_size(blog_tokens)
-    share, context, rows = row.get("share", rule.share), row.get("context", 1024), row.get("rows", 32)
-    tokens = row.get("tokens") or row.get("passes", PASSES) * blog_tokens / share
+    share, context, rows = row.get("share", 0.5), row.get("context", 1024), row.get("rows", 32)
+    tokens = row.get("tokens") or row.get("passes", rule.passes) * blog_tokens / share
+    rate = step_rate(rows * context)
     steps = max(1, round(tokens / (rows * context)))
     settings = TrainSettings(
-        steps=steps, rows=rows, context=context, matrices="adamw", matrix_lr=rule.matrix_lr, table_lr=rule.table_lr,
-        weight_decay=0.05, warmup=0.05, decay=0.95, dropout=0.1, seed=1,
+        steps=steps, rows=rows, context=context, matrices="adamw", matrix_lr=rule.matrix_lr * rate,
+        table_lr=rule.table_lr * rate, weight_decay=0.05, warmup=0.05, decay=0.95, dropout=0.1, seed=1,
     )  # fmt: skip
     settings = replace(settings, **row.get("train", {}))
     return Plan(settings, share, tokens * share / blog_tokens, min(rows, 16), 0, 0, 0, (), evaluations=1, samples=0)

@@ -68,7 +68,8 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--steps", type=int, default=12)
     arguments = parser.parse_args()
-    print("Vulkan:", vulkan.absent() or "here", flush=True)
+    if "vulkan" in arguments.devices:
+        print("Vulkan:", vulkan.absent() or "here", flush=True)
     devices = []
     for name in arguments.devices:
         try:

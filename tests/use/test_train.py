@@ -122,7 +122,10 @@ def test_a_plan_trains_nothing(site: Path) -> None:
     assert not (Path("owl.penname") / "model").exists()
 
 
-@pytest.mark.parametrize(("kind", "gibibytes", "rows"), [("cpu", 64, 2), ("cuda", 15, 16), ("cuda", 139, 32)])
-def test_many_windows_go_through_a_large_device_at_once(kind: str, gibibytes: int, rows: int) -> None:
-    device = dataclasses.replace(pick_device("cpu"), kind=kind, memory=gibibytes * 2**30)
+@pytest.mark.parametrize(
+    ("kind", "precision", "gibibytes", "rows"),
+    [("cpu", "fp32", 64, 2), ("cpu", "bf16", 64, 8), ("cuda", "bf16", 15, 16), ("cuda", "bf16", 139, 32)],
+)
+def test_many_windows_go_through_a_large_device_at_once(kind: str, precision: str, gibibytes: int, rows: int) -> None:
+    device = dataclasses.replace(pick_device("cpu"), kind=kind, precision=precision, memory=gibibytes * 2**30)
     assert windows_at_once(device) == rows

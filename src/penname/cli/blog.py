@@ -95,7 +95,7 @@ def train(
     rate: given.Rate = None,
     dropout: given.Dropout = None,
     goldfish: given.Goldfish = 0,
-    strength: given.Strength = 1.0,
+    strength: given.Strength = None,
     split: given.SplitHow = "hash",
     cap: given.Cap = 0.2,
     device: given.Device = "auto",

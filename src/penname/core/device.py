@@ -75,8 +75,11 @@ class Device:
 
     @property
     def coarse(self) -> bool:
-        """Whether bfloat16 serves for products whose rounding hardly matters, and is faster there."""
-        return self.kind != "cpu" and "bf16" in self.precisions
+        """Whether bfloat16 serves for products whose rounding hardly matters, and is faster there.
+
+        Not on Vulkan, whose losses must be the CPU's.
+        """
+        return self.kind not in ("cpu", "vulkan") and "bf16" in self.precisions
 
     @property
     def pins(self) -> bool:

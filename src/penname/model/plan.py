@@ -4,9 +4,9 @@
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
-up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): four passes over the
-blog, a part of each batch the base's own text, AdamW, dropout 0.1, rates falling to zero; the larger the blog, the less
-replay and the higher the rates. What the time does not allow is given up in the order that costs least.
+up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): three or four passes
+over the blog, half of each batch the base's own text, AdamW, dropout 0.1, rates falling to zero; the larger the blog
+and the more tokens a step has, the higher the rates. What the time does not allow is given up.
 """
 
 import math
@@ -18,18 +18,34 @@ from penname.core.device import Device
 from penname.model.measure import Speeds, measure_speed, measure_speeds
 from penname.model.settings import TrainSettings
 
-__all__ = ["BySize", "Plan", "Wishes", "by_size", "make_plan", "make_scratch_plan", "measure_speed", "measure_speeds"]
+__all__ = [
+    "BySize",
+    "Plan",
+    "Wishes",
+    "by_size",
+    "full_tokens",
+    "make_plan",
+    "make_scratch_plan",
+    "measure_speed",
+    "measure_speeds",
+    "step_rate",
+]
 
-PASSES = 4.0
 _SMALL, _LARGE = 7_000, 600_000
 """Blog tokens between which the rule was measured; beyond them it stays as it is there."""
+_SHARE = 0.5
+"""Of a batch that is blog, where the time allows all passes."""
+_TOKENS, _POWER = 32 * 1024, 0.42
+"""Tokens of the largest step, for which the rates of `by_size` hold, and the power of a smaller step's part of it by
+which they are lower: a noisier gradient wants a lower rate. On a CPU higher ones learned as much and forgot more."""
 _LEAST_STEPS = 120
 _DROPOUT, _READ_AGAIN = 0.1, 1.5
 """Dropout, and the passes over the blog from which on it helps."""
-_MOST_BLOG = 0.6
-"""Of a batch when time is short: with two thirds 0.05 was forgotten, with three quarters half as much again."""
-_EVALUATIONS, _SAMPLES, _BALANCING = 0.06, 0.03, 0.03
-"""Shares of the time that evaluations, samples and balancing words may take; fewer where they would take more."""
+_MOST_BLOG, _SHORT = 0.8, 2.3
+"""Blog of a batch when time is short, at most, and the passes up to which it is more than the usual part: in few steps
+it is the rate, not the missing replay, that makes the base forget."""
+_EVALUATIONS, _SAMPLES, _BALANCING, _SETTLING = 0.06, 0.03, 0.03, 0.012
+"""Shares of the time that evaluations, samples, balancing words and a look at general text (two are taken) may take."""
 SAVE_EVERY = 60.0
 """Seconds between checkpoints."""
 
@@ -69,6 +85,8 @@ class Plan:
     """Whether the best weights lie in a file to spare memory."""
     balance_tokens: int = 60_000
     """Tokens of the blog that are read in the end to balance words (`token_bias.py`)."""
+    general_tokens: int = 30_000
+    """Tokens of general text that are read before and after, to see what was forgotten (`strength.py`)."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +106,9 @@ class Wishes:
 
 @dataclass(frozen=True)
 class BySize:
-    """What the size of a blog decides: its share of each batch, and the peak rates of matrices and tables."""
+    """What the size of a blog decides: passes, and the peak rates of matrices and tables in the largest steps."""
 
-    share: float
+    passes: float
     matrix_lr: float
     table_lr: float
 
@@ -98,13 +116,22 @@ class BySize:
 def by_size(blog_tokens: int) -> BySize:
     """The settings for a blog of so many tokens, between the two ends that were measured, evenly in its logarithm.
 
-    A small blog is learned by heart at a high rate; a large one is learned faster and forgets less with fewer steps.
+    A small blog is learned by heart at a high rate, and in a fourth pass.
     """
     place = math.log(max(blog_tokens, 1) / _SMALL) / math.log(_LARGE / _SMALL)
     place = min(1.0, max(0.0, place))
-    share = 0.25 + 0.25 * max(0.0, (place - 0.6) / 0.4)
-    matrix_lr, table_lr = 2e-4 * 2.5**place, 5e-4 * 4.0**place
-    return BySize(share, matrix_lr, table_lr)
+    matrix_lr = 5e-4 * 2.6 ** (place - 1)
+    return BySize(3 + max(0.0, (place - 0.65) / 0.35), matrix_lr, 4 * matrix_lr)
+
+
+def full_tokens(blog_tokens: int) -> float:
+    """Tokens, replay included, of a run that has all the time it wants."""
+    return by_size(blog_tokens).passes * blog_tokens / _SHARE
+
+
+def step_rate(tokens: int) -> float:
+    """What the rates of `by_size` are multiplied by in steps of so many tokens."""
+    return float(min(1.0, (tokens / _TOKENS) ** _POWER))
 
 
 def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
@@ -116,14 +143,14 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
     rule = by_size(blog_tokens)
     reasons = [_say_speed(usual, device, speeds)]
     left = _training_seconds(speeds, usual, wishes.seconds, device)
-    share, passes = _fit(blog_tokens, usual * left, rule.share, wishes, reasons)
+    share, passes = _fit(blog_tokens, usual * left, rule.passes, wishes, reasons)
     total = passes * blog_tokens / share
-    rows = _rows(total / context, 2 if device.slow else 4, most)
+    rows = _rows(total / context, most)
     steps = _steps(speeds, rows, total, left, wishes)
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
-    matrix_lr = wishes.matrix_lr or rule.matrix_lr * _smaller_steps(blog_tokens, rule.share, rows * context)
+    matrix_lr = wishes.matrix_lr or rule.matrix_lr * step_rate(rows * context)
     table_lr = rule.table_lr * matrix_lr / rule.matrix_lr
     why = "as asked" if wishes.matrix_lr else "by the size of the blog and of a step"
     reasons.append(f"Rates of {matrix_lr:.1e} for matrices and {table_lr:.1e} for tables, {why}.")
@@ -147,7 +174,7 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
         freeze_tables=wishes.freeze_tables,
         seed=wishes.seed,
     )
-    wanted = (wishes.passes or PASSES) * blog_tokens / share / (rows * context)
+    wanted = (wishes.passes or rule.passes) * blog_tokens / share / (rows * context)
     return _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
 
 
@@ -185,22 +212,12 @@ def _speeds(speed: Speeds | float, context: int) -> Speeds:
     return speed if isinstance(speed, Speeds) else Speeds.flat(speed, context)
 
 
-def _smaller_steps(blog_tokens: int, share: float, tokens: int) -> float:
-    """What the rates are multiplied by where a step has fewer `tokens` than when the rule was measured.
-
-    The square root: a noisier gradient wants a lower rate. At higher ones a short run on a CPU learned as much and
-    forgot twice as much (LAB.md).
-    """
-    measured = 1024 * float(np.clip(PASSES * blog_tokens / share / 1024 / _LEAST_STEPS, 4, 32))
-    return float(min(1.0, (tokens / measured) ** 0.5))
-
-
-def _rows(windows: float, least: int, most: int) -> int:
+def _rows(windows: float, most: int) -> int:
     """Windows in a step: enough steps first, then a number that goes well into micro-batches.
 
     It does not depend on how many go through the network at once: with little memory the same is learned.
     """
-    rows = int(np.clip(windows / _LEAST_STEPS, least, most))
+    rows = int(np.clip(windows / _LEAST_STEPS, 2, most))
     return rows - rows % 8 if rows > 8 else rows
 
 
@@ -220,6 +237,15 @@ def _validation_tokens(trained: float) -> int:
 def _closing(speeds: Speeds, read: int) -> float:
     """Seconds after the last step: reading held-out posts and the blog, a sample, a checkpoint."""
     return read / speeds.scored + speeds.sample_seconds + speeds.save_seconds
+
+
+def _settling(speeds: Speeds, tokens: int, seconds: float) -> tuple[int, float]:
+    """Tokens of general text to look at in a run of `seconds`, and the seconds of settling how far to go from the base.
+
+    General text is read before and after, the `tokens` of held-out posts about twice.
+    """
+    general = int(np.clip(_SETTLING * seconds * speeds.scored, 2_000, 30_000))
+    return general, 2 * (general + tokens) / speeds.scored
 
 
 def _balance_tokens(speeds: Speeds, seconds: float) -> int:
@@ -249,8 +275,8 @@ def _training_seconds(speeds: Speeds, usual: float, seconds: float | None, devic
     evaluations, samples = _counts(speeds, tokens, seconds, device)
     # A run has one step at least, however short the time.
     least = speeds.step_seconds(speeds.micro_rows)
-    balancing = _balance_tokens(speeds, seconds) / speeds.scored
-    return max(least, seconds - balancing - _beside(speeds, tokens, evaluations, samples, seconds))
+    after = _balance_tokens(speeds, seconds) / speeds.scored + _settling(speeds, tokens, seconds)[1]
+    return max(least, seconds - after - _beside(speeds, tokens, evaluations, samples, seconds))
 
 
 def _finished(
@@ -269,8 +295,9 @@ def _finished(
     tokens = _validation_tokens(speeds.tokens_per_second(settings.rows) * wishes.seconds if wishes.seconds else trained)
     evaluations, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
     balanced = _balance_tokens(speeds, wishes.seconds or stepping)
-    seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping) + balanced / speeds.scored
-    closing = _closing(speeds, tokens + balanced)
+    general, settling = _settling(speeds, tokens, wishes.seconds or stepping)
+    seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping) + balanced / speeds.scored + settling
+    closing = _closing(speeds, tokens + balanced) + settling
     timed = wishes.seconds is not None and not wishes.steps
     if wishes.seconds is not None and seconds > wishes.seconds * 1.05:
         reasons.append(
@@ -296,6 +323,7 @@ def _finished(
         most_steps=max(settings.steps, round(wanted_steps)) if timed else 0,
         closing_seconds=closing,
         balance_tokens=balanced,
+        general_tokens=general,
         compiled=speeds.compiled,
         checkpointing=speeds.checkpointing,
         limit=wishes.seconds if timed and wishes.seconds else 0.0,
@@ -325,21 +353,15 @@ def _say_speed(speed: float, device: Device, speeds: Speeds) -> str:
 
 
 def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
-    """Share of blog and passes for a budget of tokens: less replay first, then fewer passes, then almost no replay."""
-    share, passes = wishes.share or best, wishes.passes or PASSES
+    """Share of blog and passes for a budget of tokens, where `best` passes would be best: fewer passes, less replay."""
+    share, passes = wishes.share or _SHARE, wishes.passes or best
     if passes * blog_tokens / share <= budget:
-        reasons.append(f"{passes:g} passes over the blog, {share:.0%} of each batch: what did best on held-out posts.")
+        reasons.append(f"{_times(passes)} over the blog, {share:.0%} of each batch: what did best on held-out posts.")
         return share, passes
     if wishes.share is None:
-        share = float(np.clip(passes * blog_tokens / budget, share, max(share, 0.5)))
-    if passes * blog_tokens / share <= budget:
-        reasons.append(f"Less replay than the {1 - best:.0%} that is best: {1 - share:.0%}, to fit {passes:g} passes.")
-        return share, passes
+        share = float(np.clip(_SHORT * blog_tokens / budget, _SHARE, _MOST_BLOG))
     if wishes.passes is None:
-        passes = budget * share / blog_tokens
-    if passes < 1 and wishes.share is None:
-        share = float(np.clip(blog_tokens / budget, 0.5, _MOST_BLOG))
-        passes = budget * share / blog_tokens
-    given_up = f"{_times(passes)} instead of {PASSES:g}, {1 - share:.0%} replay instead of {1 - best:.0%}"
+        passes = min(passes, budget * share / blog_tokens)
+    given_up = f"{_times(passes)} instead of {best:.1f}, {1 - share:.0%} replay instead of {1 - _SHARE:.0%}"
     reasons.append(f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help.")
     return share, passes

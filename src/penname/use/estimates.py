@@ -14,7 +14,7 @@ from math import log2
 from typing import Any
 
 from penname.model.gpt import GPTConfig
-from penname.model.plan import PASSES, by_size
+from penname.model.plan import full_tokens
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def adaptation_tokens() -> int:
     """Tokens that adapting 470,000 words reads by the plan's rule: four passes, a half of each batch blog."""
     known = machines()
     tokens = int(known["words"] * known["tokens_per_word"])
-    return int(tokens * PASSES / by_size(tokens).share)
+    return int(full_tokens(tokens))
 
 
 def measured_row(name: str, tokens_per_second: float) -> Row:

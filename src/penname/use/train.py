@@ -27,10 +27,13 @@ from penname.text.prepare import Prepared, PrepareOptions, prepare, workspace_fo
 from penname.use.ahead import Begun, begin
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from penname.judge.judging import Report
     from penname.model.folder import LoadedModel
     from penname.model.gpt import GPT
     from penname.model.plan import Plan
+    from penname.model.strength import Look
 
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
 LEAST_WORDS = 2_000
@@ -69,8 +72,8 @@ class TrainOptions:
     """Share of activations dropped."""
     goldfish: int = 0
     """Leave one target in this many out of the loss, so that posts cannot be learned by heart."""
-    strength: float = 1.0
-    """How far to go from the base (0) to the adapted model (1)."""
+    strength: float | None = None
+    """How far to go from the base (0) to the adapted model (1); None: as far as is best (`model/strength.py`)."""
     device: str = "auto"
     """Where to train."""
     memory: float | None = None
@@ -95,7 +98,7 @@ class TrainOptions:
             wrong.append(f"--memory must be above 0 GB, not {self.memory:g}")
         if self.share is not None and not 0 < self.share <= 1:
             wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
-        if not 0 <= self.strength <= 1:
+        if self.strength is not None and not 0 <= self.strength <= 1:
             wrong.append(f"--strength is between 0 and 1, not {self.strength:g}")
         if self.from_scratch and self.base is not None:
             wrong.append("--from-scratch and --base cannot go together")
@@ -241,6 +244,23 @@ class _Job:
         """Give `model` the weights again that it had before training."""
         model.load_state_dict(self._load().model.state_dict())
 
+    def base_weights(self) -> "dict[str, Tensor]":
+        """The weights that the network had before training, read again: kept, they would take memory all the while."""
+        return dict(self._load().model.named_parameters())
+
+    def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
+        """A look at general text, and what the base sees there; None where it is not needed or there is none."""
+        from penname.model.base import base_folder, general_texts
+        from penname.model.strength import general_look
+
+        if self.options.strength is not None or self.options.from_scratch:
+            return None, None
+        texts = general_texts(self.options.base or base_folder())
+        context, tokens = plan.settings.context, plan.general_tokens
+        loaded = self.loaded
+        look = general_look(loaded.tokenizer, texts, self.device, end=loaded.end, most_tokens=tokens, context=context)
+        return look, None if look is None else look(loaded.model.eval())
+
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
         from penname.model.footprint import fit_memory, windows_at_once
@@ -293,6 +313,7 @@ class _Job:
 def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
     from penname.model.adapt import adapt, as_record, encode, enough_text, validator
     from penname.model.base import replay_texts
+    from penname.model.strength import settle
 
     workspace = prepared.workspace
     job = _Job(prepared, options, begun)
@@ -309,6 +330,8 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
             replay = encode(loaded.tokenizer, enough_text(replay_texts(), needed), loaded.end)
     held = [post.document for post in prepared.side("validation")]
     context = plan.settings.context
+    validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
+    look, before = job.look_around(plan)
     fitted = adapt(
         loaded.model,
         job.blog,
@@ -318,12 +341,18 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
         cap=options.cap,
         folder=workspace.checkpoints,
         fingerprint=fingerprint,
-        validate=validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context),
+        validate=validate,
         sample=_sampler(loaded, prepared, device),
-        strength=options.strength,
+        strength=1.0 if options.strength is None else options.strength,
         restart=lambda model: job.put_back(model),
     )
-    _save(prepared, job, plan, as_record(fitted, plan), fitted.model)
+    record = as_record(fitted, plan) | {"strength": options.strength}
+    if options.strength is None and not options.from_scratch:
+        with events.task("Settling how far to go from the base"):
+            settled = settle(fitted.model, job.base_weights(), validate=validate, look=look, before=before)
+        events.note(settled.reason)
+        record |= {"strength": round(settled.strength, 3), "best_validation_bits_per_byte": settled.bits_per_byte}
+    _save(prepared, job, plan, record, fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
 
 

@@ -73,7 +73,7 @@ OPTIONAL = (
 )
 """What is tuned only where it is asked for."""
 
-DEFAULTS = {"temperature": RECOMMENDED["temperature"], "min_p": RECOMMENDED["min_p"], "strength": 1.0}
+DEFAULTS = {"temperature": RECOMMENDED["temperature"], "min_p": RECOMMENDED["min_p"], "strength": 0.9}
 """Where neither the plan nor the base's folder says one."""
 
 

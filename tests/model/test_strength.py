@@ -1,0 +1,69 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from penname.model.gpt import GPT, GPTConfig
+from penname.model.strength import LIMIT, SHORTEST, Settled, settle
+
+CONFIG = GPTConfig(64, 32, 64, 1, 2, 1, 16, 32)
+
+
+def adapted() -> tuple[GPT, dict[str, Tensor]]:
+    """A base whose weights are all 0, and a network whose weights are all 1: a weight is the way gone."""
+    model = GPT(CONFIG)
+    base = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(1.0)
+    return model, base
+
+
+def way(model: GPT) -> float:
+    values = {round(float(weight.detach().min()), 4) for weight in model.parameters()}
+    assert len(values) == 1, "all weights lie at one place"
+    return values.pop()
+
+
+def settled(validate: Callable[[float], float] | None, forgotten: float) -> tuple[float, Settled]:
+    """Settle where general text costs `forgotten` more at the end of the way, as its square grows."""
+    model, base = adapted()
+    chosen = settle(
+        model,
+        base,
+        validate=None if validate is None else lambda model: validate(way(model)),
+        look=lambda model: 1.0 + forgotten * way(model) ** 2,
+        before=1.0,
+    )
+    return way(model), chosen
+
+
+def test_what_forgets_little_and_predicts_best_at_the_end_stays() -> None:
+    place, chosen = settled(lambda way: 2.0 - way, LIMIT / 2)
+    assert place == chosen.strength == 1.0
+    assert chosen.bits_per_byte == pytest.approx(1.0)
+    assert chosen.reason == "All of the way from the base: 0.01 bits per byte of general English are forgotten."
+
+
+def test_the_way_is_shorter_where_too_much_would_be_forgotten() -> None:
+    place, chosen = settled(lambda way: 2.0 - way, LIMIT * 1.5)
+    assert place == pytest.approx(chosen.strength, abs=1e-4)
+    assert LIMIT * 0.9 < LIMIT * 1.5 * place**2 < LIMIT * 1.05
+    assert "all of it would forget 0.04" in chosen.reason or "all of it would forget 0.05" in chosen.reason
+    assert settled(lambda way: 2.0 - way, 1.0)[0] == pytest.approx(SHORTEST)
+
+
+def test_the_way_is_shorter_where_held_out_posts_are_better_predicted() -> None:
+    place, chosen = settled(lambda way: (way - 0.79) ** 2, 0.0)
+    assert place == pytest.approx(0.8)
+    assert chosen.bits_per_byte == pytest.approx(0.0001, abs=1e-5)
+    assert chosen.reason == "80% of the way from the base: held-out posts are best predicted there."
+
+
+def test_without_held_out_posts_only_what_is_forgotten_counts() -> None:
+    place, chosen = settled(None, LIMIT * 1.5)
+    assert SHORTEST < place < 1
+    assert chosen.bits_per_byte is None
+    model, base = adapted()
+    assert settle(model, base, validate=None, look=None, before=None).strength == way(model) == 1.0
