@@ -47,10 +47,10 @@ def test_what_forgets_little_and_predicts_best_at_the_end_stays() -> None:
 
 
 def test_the_way_is_shorter_where_that_saves_more_than_it_costs() -> None:
-    place, chosen = settled(lambda way: 2.0 - way / 20, LIMIT * 1.5)
+    place, chosen = settled(lambda way: 2.0 - way / 50, LIMIT * 1.5)
     assert place == pytest.approx(chosen.strength) == pytest.approx(0.8)
     assert "all of it would forget 0.045" in chosen.reason
-    assert settled(lambda way: 2.0 - way / 20, 1.0)[0] == pytest.approx(STRENGTHS[-1])
+    assert settled(lambda way: 2.0 - way / 50, 1.0)[0] == pytest.approx(STRENGTHS[-1])
     place, chosen = settled(lambda way: 2.0 - way, LIMIT * 1.5)
     assert place == chosen.strength == 1.0, "the voice would lose more than general English gains"
 
