@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from penname.core.device import Device, pick_device
-from penname.model.adapt import Encoded, adapt, encode
+from penname.model.adapt import Encoded, adapt, encode, encode_replay
 from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
@@ -71,7 +71,7 @@ class Bench:
         self.texts, self.device = texts, device
         self.base: LoadedModel = load_base()
         self.first = {name: weight.detach().clone() for name, weight in self.base.model.named_parameters()}
-        self.replay: Encoded = encode(self.base.tokenizer, list(replay_texts()), self.base.end)
+        self.replay: Encoded = encode_replay(self.base.tokenizer, list(replay_texts()), self.base.end)
         self.general: list[str] = []
         for text in read_documents(heldout):
             if sum(map(len, self.general)) < size:

@@ -18,7 +18,7 @@ import torch
 
 from penname.core.device import Device, pick_device
 from penname.core.memory import spare
-from penname.model.adapt import adapt, encode, validator
+from penname.model.adapt import adapt, encode, encode_replay, validator
 from penname.model.base import load_base, replay_texts
 from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.plan import Wishes, make_plan, measure_speeds
@@ -36,7 +36,7 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
     fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, room, device.slow)
     print(fit.reason or f"nothing given up: {fit.micro_rows} windows at once", flush=True)
     blog = encode(loaded.tokenizer, texts["train"][:40], loaded.end)
-    replay = encode(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)
+    replay = encode_replay(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)
     speeds = measure_speeds(model, device, context, fit.micro_rows, checkpointing=fit.checkpointing)
     wishes = Wishes(steps=steps, dropout=0.0)
     plan = make_plan(blog_tokens=int(blog.ids.size), speed=speeds, device=device, wishes=wishes, context=context)

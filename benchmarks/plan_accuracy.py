@@ -4,8 +4,8 @@
 
 TEXTS.json holds {"train": [...], "validation": [...]}: lists of posts as plain text. For each size posts are taken (and
 taken again where there are too few) until they hold so many words; the run is planned and done as `penname train` plans
-and does it, without reading a site, and without the report. `--minutes` sets the budget, as on a CPU; without it all
-four passes are taken."""
+and does it, up to the model folder, without reading a site, and without the report. `--minutes` sets the budget, as on
+a CPU; without it all passes are taken."""
 
 import argparse
 import itertools
@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from penname.core.device import pick_device
-from penname.model.adapt import Encoded, adapt, encode, validator
-from penname.model.base import load_base, replay_texts
+from penname.model.adapt import Encoded, adapt, encode, encode_replay, validator
+from penname.model.base import general_texts, load_base, replay_texts
+from penname.model.folder import save_model
 from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.generate import generate_batch
 from penname.model.plan import Wishes, make_plan, measure_speeds
-from penname.model.sampling import SamplingSettings
+from penname.model.sampling import RECOMMENDED, SamplingSettings
+from penname.model.strength import general_look, settle
+from penname.model.token_bias import balanced
 
 SIZES = (5_000, 20_000, 100_000, 200_000, 500_000)
 
@@ -63,8 +66,16 @@ def one(
             loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
         )
         started = time.monotonic()
+        look = general_look(
+            loaded.tokenizer, general_texts(), device, end=loaded.end, most_tokens=plan.general_tokens, context=context
+        )
+        before = look(model.eval()) if look else None
         fitted = adapt(model, blog, replay, plan, device, folder=Path(folder) / "run", validate=held, sample=sample)
-        device.synchronize()
+        settle(model, dict(load_base().model.named_parameters()), validate=held, look=look, before=before)
+        writing = balanced(RECOMMENDED, model, blog, device, end=loaded.end, most_tokens=plan.balance_tokens)
+        save_model(
+            Path(folder) / "model", model.cpu(), loaded.tokenizer, card="", generation=writing, end=loaded.end
+        )
         spent = time.monotonic() - started
     return plan.seconds, spent, fitted.steps, fitted.steps / plan.settings.steps * plan.passes
 
@@ -84,7 +95,7 @@ def main() -> None:
     print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}")
     some = list(itertools.islice(replay_texts(), 40 if device.slow else 4_000))
     loaded = load_base()
-    replay = encode(loaded.tokenizer, some, loaded.end)
+    replay = encode_replay(loaded.tokenizer, some, loaded.end)
     errors = []
     for words in given.words:
         predicted, actual, steps, passes = one(texts, words, wishes, device, replay)

@@ -50,6 +50,18 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
     return Encoded(ids, document_ends(ids, end), sum(len(text.encode("utf-8")) for text in texts))
 
 
+def encode_replay(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
+    """Encode the base's own text, each document between two `end`, so that behind a single one a post begins.
+
+    Conditional training (Keskar et al. 2019) with the mark on what is not the blog: a short prompt then does not fall
+    into the base's kinds of text, and the model folder needs no mark that other programs would have to know.
+    """
+    plain = encode(tokenizer, texts, end)
+    starts = np.concatenate([[0], plain.ends[:-1]]).astype(np.int64)
+    ids = np.insert(plain.ids, starts[: plain.ends.size], end).astype(np.uint32)
+    return Encoded(ids, plain.ends + np.arange(1, plain.ends.size + 1), plain.text_bytes)
+
+
 def enough_text(texts: Iterable[str], tokens: float) -> list[str]:
     """The first texts that hold about `tokens` tokens: no more is encoded than a run will read."""
     taken: list[str] = []

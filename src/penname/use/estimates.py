@@ -1,6 +1,6 @@
 """How long adapting a blog of 470,000 words takes: here, from the measured speed; elsewhere, estimated from peak rates.
 
-    for row in estimates(config, 1024, measured_share=0.24): print(row.name, row.seconds)
+    for row in estimates(config, 1024, measured_share=0.14): print(row.name, row.seconds)
 
 In: `data/machines.toml` (published rates, their sources) and the share of a peak that was measured. Out: rows with
 time, energy and rent. An estimate is `work / (peak * share)`, and says so.

@@ -311,7 +311,7 @@ class _Job:
 
 
 def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
-    from penname.model.adapt import adapt, as_record, encode, enough_text, validator
+    from penname.model.adapt import adapt, as_record, encode_replay, enough_text, validator
     from penname.model.base import replay_texts
     from penname.model.strength import settle
 
@@ -327,7 +327,7 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
     if not options.from_scratch and plan.share < 1:
         with events.task("Encoding the replay"):
             needed = plan.settings.steps * plan.settings.rows * plan.settings.context * (1 - plan.share)
-            replay = encode(loaded.tokenizer, enough_text(replay_texts(), needed), loaded.end)
+            replay = encode_replay(loaded.tokenizer, enough_text(replay_texts(), needed), loaded.end)
     held = [post.document for post in prepared.side("validation")]
     context = plan.settings.context
     validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)

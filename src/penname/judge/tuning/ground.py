@@ -19,7 +19,7 @@ from penname.core import events
 from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.tuning.tunables import Values, default_values, tunables_for
-from penname.model.adapt import Encoded, encode, enough_text, validator
+from penname.model.adapt import Encoded, encode, encode_replay, enough_text, validator
 from penname.model.gpt import GPT
 from penname.model.plan import Plan, Wishes, make_plan, measure_speed
 from penname.model.token_bias import balanced
@@ -119,7 +119,7 @@ class Ground:
         needed = int(settings.steps * settings.rows * settings.context * (1 - plan.share))
         if self.replayed[1] is None or self.replayed[0] < needed:
             wanted = 2 * needed
-            found = encode(self.loaded.tokenizer, enough_text(texts(), wanted), self.loaded.end)
+            found = encode_replay(self.loaded.tokenizer, enough_text(texts(), wanted), self.loaded.end)
             self.replayed = (wanted, found if found.ids.size else None)
         return self.replayed[1]
 
