@@ -41,7 +41,7 @@ which they are lower: a noisier gradient wants a lower rate. On a CPU higher one
 _LEAST_STEPS = 120
 _DROPOUT, _READ_AGAIN = 0.1, 1.5
 """Dropout, and the passes over the blog from which on it helps."""
-_MOST_BLOG, _SHORT = 0.8, 2.3
+_MOST_BLOG, _SHORT = 0.8, 1.5
 """Blog of a batch when time is short, at most, and the passes up to which it is more than the usual part: in few steps
 it is the rate, not the missing replay, that makes the base forget."""
 _EVALUATIONS, _SAMPLES, _BALANCING, _SETTLING = 0.06, 0.03, 0.03, 0.012
