@@ -17,6 +17,7 @@ from penname.model.base import write_base
 from penname.model.folder import load_model
 from penname.model.footprint import windows_at_once
 from penname.model.gpt import GPTConfig
+from penname.model.strength import STRENGTHS
 from penname.use import train as training
 from penname.use.train import TrainOptions, plan_site, train_site
 
@@ -89,6 +90,9 @@ def test_a_base_is_adapted_with_its_replay(site: Path, tmp_path: Path, monkeypat
         trained = train_site(site, options)
     assert {"sample", "evaluation", "train"} <= set(seen)
     assert trained.workspace.model.is_dir()
+    record = json.loads((trained.workspace.folder / "training.json").read_text(encoding="utf-8"))
+    assert record["strength"] in STRENGTHS
+    assert "of the way from the base" in record["reasons"][-1]
     untouched = train_site(site, TrainOptions(steps=3, device="cpu", anyway=True, strength=0.0))
     ours = load_model(untouched.workspace.model).model
     theirs = shipped.load_base().model

@@ -466,16 +466,15 @@ class Trainer:
         self.model.eval()
         self.model.compile_layers(False)
         self.model.dropout, self.model.checkpointing = 0.0, False
-        state = self.state
         return Fitted(
             model=self.model,
-            steps=state.step,
-            tokens=state.step * self.settings.rows * self.settings.context,
+            steps=self.state.step,
+            tokens=self.state.step * self.settings.rows * self.settings.context,
             seconds=clock.seconds(),
-            best=state.best,
-            best_step=state.best_step,
-            losses=state.losses,
-            curve=state.curve,
+            best=self.state.best,
+            best_step=self.state.best_step,
+            losses=self.state.losses,
+            curve=self.state.curve,
         )
 
 

@@ -352,6 +352,7 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
             settled = settle(fitted.model, job.base_weights(), validate=validate, look=look, before=before)
         events.note(settled.reason)
         record |= {"strength": round(settled.strength, 3), "best_validation_bits_per_byte": settled.bits_per_byte}
+        record["reasons"] = [*record["reasons"], settled.reason]
     _save(prepared, job, plan, record, fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
 
