@@ -30,6 +30,7 @@ from penname.model.lora import low_rank
 from penname.model.plan import Plan, by_size, step_rate
 from penname.model.score import Score, score_texts
 from penname.model.settings import TrainSettings
+from penname.model.strength import go_back
 from penname.text.tokenizer import read_documents
 
 Row = dict[str, Any]
@@ -109,9 +110,8 @@ class Bench:
         found = settings | {"s": round(seconds, 1), "last loss": round(last, 3)} | self.figures(model)
         last_weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
         for strength in strengths:
-            with torch.no_grad():
-                for name, weight in model.named_parameters():
-                    weight.copy_(self.first[name].to(weight.device).lerp(last_weights[name], strength))
+            model.load_state_dict(last_weights, strict=False)
+            go_back(model, self.first, strength)
             found |= {f"{name} at {strength:g}": figure for name, figure in self.figures(model).items()}
         return found
 

@@ -24,7 +24,7 @@ from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.generate import generate_batch
 from penname.model.plan import Wishes, make_plan, measure_speeds
 from penname.model.sampling import RECOMMENDED, SamplingSettings
-from penname.model.strength import general_look, settle
+from penname.model.strength import settle
 from penname.model.token_bias import balanced
 
 SIZES = (5_000, 20_000, 100_000, 200_000, 500_000)
@@ -66,12 +66,11 @@ def one(
             loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
         )
         started = time.monotonic()
-        look = general_look(
-            loaded.tokenizer, general_texts(), device, end=loaded.end, most_tokens=plan.general_tokens, context=context
-        )
+        look = validator(loaded.tokenizer, general_texts(), device, loaded.end, plan.general_tokens, context)
         before = look(model.eval()) if look else None
         fitted = adapt(model, blog, replay, plan, device, folder=Path(folder) / "run", validate=held, sample=sample)
-        settle(model, dict(load_base().model.named_parameters()), validate=held, look=look, before=before)
+        first = dict(load_base().model.named_parameters())
+        settle(model, first, validate=held, at_end=fitted.best, look=look, before=before)
         writing = balanced(RECOMMENDED, model, blog, device, end=loaded.end, most_tokens=plan.balance_tokens)
         save_model(
             Path(folder) / "model", model.cpu(), loaded.tokenizer, card="", generation=writing, end=loaded.end

@@ -60,14 +60,20 @@ DIES = "if parallel.rank() == 1: os.kill(os.getpid(), signal.SIGKILL)"
 IS_TOLD_TO_STOP = "if parallel.rank() == 0: os.kill(os.getppid(), signal.SIGTERM)"
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("several")
+def write_books(folder: Path) -> list[str]:
+    """A shelf of sixty short texts in `folder`/books."""
     (folder / "books").mkdir()
     generator = random.Random(0)
     words = [generator.choice("bcdfg") + generator.choice(["ow", "ar", "ee"]) for _ in range(12)]
     texts = [" ".join(generator.choice(words) for _ in range(150)) + "." for _ in range(60)]
     (folder / "books" / "books-0.txt").write_text("\n<|endoftext|>\n".join(texts), encoding="utf-8")
+    return texts
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several")
+    write_books(folder)
     (folder / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     return folder
 

@@ -33,6 +33,7 @@ def settled(validate: Callable[[float], float] | None, forgotten: float) -> tupl
         model,
         base,
         validate=None if validate is None else lambda model: validate(way(model)),
+        at_end=None if validate is None else validate(1.0),
         look=lambda model: 1.0 + forgotten * way(model) ** 2,
         before=1.0,
     )
@@ -67,4 +68,16 @@ def test_without_held_out_posts_only_what_is_forgotten_counts() -> None:
     assert place == pytest.approx(0.8)
     assert chosen.bits_per_byte is None
     model, base = adapted()
-    assert settle(model, base, validate=None, look=None, before=None).strength == way(model) == 1.0
+    assert settle(model, base, validate=None, at_end=None, look=None, before=None).strength == way(model) == 1.0
+
+
+def test_what_is_known_of_the_end_of_the_way_is_not_looked_at_again() -> None:
+    seen: list[float] = []
+
+    def validate(place: GPT) -> float:
+        seen.append(way(place))
+        return 2.0
+
+    model, base = adapted()
+    assert settle(model, base, validate=validate, at_end=1.0, look=None, before=None).strength == way(model) == 1.0
+    assert seen == [pytest.approx(0.9)]

@@ -1,13 +1,12 @@
 """A teacher in training: what it changes, what it leaves alone, what is refused, and going on after a stop."""
 
-import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from test_several import losses, two
+from test_several import RECIPE, losses, two, write_books
 
 from penname.core.device import Device
 from penname.core.errors import InputError, Interrupted, PennameError
@@ -26,27 +25,6 @@ from penname.text.tokenizer import load_tokenizer, train_tokenizer
 STUDENT = GPTConfig(64, 32, 64, 2, 2, 1, 16, 32)
 TEACHER = GPTConfig(64, 48, 96, 2, 3, 1, 16, 32)
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
-RECIPE = """
-name = "tiny"
-[shape]
-hidden_size = 32
-intermediate_size = 64
-num_hidden_layers = 1
-num_attention_heads = 2
-num_key_value_heads = 1
-head_dim = 16
-[tokenizer]
-vocab_size = 300
-[train]
-passes = 0.3
-rows = 4
-context = 32
-dropout = 0.1
-masked = 0.25
-{more}
-[package]
-group = 32
-"""
 TAUGHT = "teacher_share = 0.5\nteacher_temperature = 2.0"
 
 
@@ -146,16 +124,10 @@ def test_a_share_without_a_teacher_is_refused() -> None:
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Books, a tokenizer, two teachers that have it, one with another, and recipes with and without a share."""
     folder = tmp_path_factory.mktemp("taught")
-    (folder / "books").mkdir()
-    generator = random.Random(0)
-    words = [generator.choice("bcdfg") + generator.choice(["ow", "ar", "ee"]) for _ in range(12)]
-    texts = [" ".join(generator.choice(words) for _ in range(150)) + "." for _ in range(60)]
-    (folder / "books" / "books-0.txt").write_text("\n<|endoftext|>\n".join(texts), encoding="utf-8")
-    (folder / "plain.toml").write_text(RECIPE.format(more=""), encoding="utf-8")
-    (folder / "taught.toml").write_text(RECIPE.format(more=TAUGHT), encoding="utf-8")
-    (folder / "tiny.toml").write_text(
-        RECIPE.format(more=TAUGHT).replace("dropout = 0.1", "dropout = 0.0"), encoding="utf-8"
-    )
+    texts = write_books(folder)
+    for name, more in (("plain", "dropout = 0.1"), ("taught", f"dropout = 0.1\n{TAUGHT}"), ("tiny", TAUGHT)):
+        recipe = RECIPE.replace("[package]", f"{more}\n[package]")
+        (folder / f"{name}.toml").write_text(recipe, encoding="utf-8")
     for name, seed, tokenizer in (
         ("teacher", 1, train_tokenizer(texts, 300)),
         ("other", 2, train_tokenizer(texts, 300)),

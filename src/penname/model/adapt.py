@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from penname.core.device import Device
 from penname.model.gpt import GPT, GPTConfig
@@ -86,16 +85,14 @@ def adapt(
     fingerprint: str = "",
     validate: "Callable[[GPT], float] | None" = None,
     sample: "Callable[[GPT], str] | None" = None,
-    strength: float = 1.0,
     restart: "Callable[[GPT], None] | None" = None,
     stop_after: int | None = None,
 ) -> Fitted:
-    """Train `model` in place by `plan`; `strength` below 1 goes only that part of the way from base to blog.
+    """Train `model` in place by `plan`.
 
     Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
     """
     settings = plan.settings
-    before = {name: weight.detach().clone() for name, weight in model.named_parameters()} if strength < 1 else {}
     streams = [(Stream(blog.ids, blog.ends, settings.context, settings.seed * 10 + 1, cap), plan.share)]
     if replay is not None and plan.share < 1:
         streams.append((Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share))
@@ -121,12 +118,7 @@ def adapt(
         restart=restart,
         stop_after=stop_after,
     )
-    fitted = train(model, run)
-    if before:
-        with torch.no_grad():
-            for name, weight in model.named_parameters():
-                weight.lerp_(before[name].to(weight.device), 1 - strength)
-    return fitted
+    return train(model, run)
 
 
 def validator(

@@ -1,8 +1,8 @@
 """How far to go from the base: the weights on the way to the adapted ones that serve best.
 
-    look = general_look(tokenizer, general_texts(), device, end=end, most_tokens=16_000, context=512)
+    look = validator(tokenizer, general_texts(), device, end, most_tokens=16_000, context=512)
     before = look(model)                                    # the base, before it is adapted
-    chosen = settle(model, base_weights, validate=validate, look=look, before=before)
+    chosen = settle(model, base_weights, validate=validate, at_end=fitted.best, look=look, before=before)
 
 Weights between a base and what it was fine-tuned to lose little of what was learned and much less of what was known
 (WiSE-FT, Wortsman et al. 2022): measured here, what is forgotten falls with about the square of the way (LAB.md). The
@@ -10,19 +10,13 @@ way is shortened where that saves more, beyond a harmless rest, than it costs on
 posts themselves are better predicted there, as they are when a small blog was learned too well.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from penname.core.device import Device
-from penname.model.adapt import validator
 from penname.model.gpt import GPT
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 LIMIT = 0.03
 """Bits per byte of general text that may be forgotten."""
@@ -47,26 +41,36 @@ class Settled:
     bits_per_byte: float | None = None
 
 
-def general_look(
-    tokenizer: "Tokenizer", texts: Sequence[str], device: Device, *, end: int, most_tokens: int, context: int
-) -> Look | None:
-    """A function that scores the beginnings of general texts; None without texts."""
-    return validator(tokenizer, texts, device, end, most_tokens, context)
+def go_back(model: GPT, base: Mapping[str, Tensor], strength: float) -> None:
+    """Leave `model` only `strength` of its way from `base` (weights by name), in place."""
+    if strength < 1:
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                weight.lerp_(base[name].to(weight.device), 1 - strength)
 
 
 def settle(
-    model: GPT, base: Mapping[str, Tensor], *, validate: Look | None, look: Look | None, before: float | None
+    model: GPT,
+    base: Mapping[str, Tensor],
+    *,
+    validate: Look | None,
+    at_end: float | None,
+    look: Look | None,
+    before: float | None,
 ) -> Settled:
     """Take `model` back towards `base` (weights by name) as far as is best, in place.
 
-    `before` is what `look` gave for the base. Without both looks the model stays as it is.
+    `at_end` is what `validate` gave for the model as it is, `before` what `look` gave for the base. Without both looks
+    the model stays as it is.
     """
     forgotten = _seen(look, model) - before if look is not None and before is not None else 0.0
     adapted = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     best, found, least = 1.0, None, float("inf")
     for strength in STRENGTHS:
         _place(model, base, adapted, strength)
-        figure = None if validate is None else _seen(validate, model)
+        figure = None
+        if validate is not None:
+            figure = at_end if strength == 1 and at_end is not None else _seen(validate, model)
         cost = (figure or 0.0) + WEIGHT * max(0.0, forgotten * strength**_POWER - LIMIT)
         if cost >= least:
             break
@@ -85,7 +89,8 @@ def _place(model: GPT, base: Mapping[str, Tensor], adapted: Mapping[str, Tensor]
     """The weights that lie `strength` of the way from `base` to `adapted`."""
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            weight.copy_(base[name].to(weight.device).lerp(adapted[name], strength))
+            weight.copy_(adapted[name])
+    go_back(model, base, strength)
 
 
 def _said(strength: float, forgotten: float) -> str:

@@ -250,15 +250,15 @@ class _Job:
 
     def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
         """A look at general text, and what the base sees there; None where it is not needed or there is none."""
+        from penname.model.adapt import validator
         from penname.model.base import base_folder, general_texts
-        from penname.model.strength import general_look
 
         if self.options.strength is not None or self.options.from_scratch:
             return None, None
         texts = general_texts(self.options.base or base_folder())
         context, tokens = plan.settings.context, plan.general_tokens
         loaded = self.loaded
-        look = general_look(loaded.tokenizer, texts, self.device, end=loaded.end, most_tokens=tokens, context=context)
+        look = validator(loaded.tokenizer, texts, self.device, loaded.end, tokens, context)
         return look, None if look is None else look(loaded.model.eval())
 
     def plan(self) -> "Plan":
@@ -313,7 +313,7 @@ class _Job:
 def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
     from penname.model.adapt import adapt, as_record, encode_replay, enough_text, validator
     from penname.model.base import replay_texts
-    from penname.model.strength import settle
+    from penname.model.strength import go_back, settle
 
     workspace = prepared.workspace
     job = _Job(prepared, options, begun)
@@ -343,13 +343,21 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
         fingerprint=fingerprint,
         validate=validate,
         sample=_sampler(loaded, prepared, device),
-        strength=1.0 if options.strength is None else options.strength,
         restart=lambda model: job.put_back(model),
     )
     record = as_record(fitted, plan) | {"strength": options.strength}
-    if options.strength is None and not options.from_scratch:
+    if options.strength is not None:
+        go_back(fitted.model, job.base_weights(), options.strength)
+    elif not options.from_scratch:
         with events.task("Settling how far to go from the base"):
-            settled = settle(fitted.model, job.base_weights(), validate=validate, look=look, before=before)
+            settled = settle(
+                fitted.model,
+                job.base_weights(),
+                validate=validate,
+                at_end=fitted.best if validate else None,
+                look=look,
+                before=before,
+            )
         events.note(settled.reason)
         record |= {"strength": round(settled.strength, 3), "best_validation_bits_per_byte": settled.bits_per_byte}
         record["reasons"] = [*record["reasons"], settled.reason]

@@ -22,6 +22,7 @@ from penname.judge.tuning.tunables import Values, default_values, tunables_for
 from penname.model.adapt import Encoded, encode, encode_replay, enough_text, validator
 from penname.model.gpt import GPT
 from penname.model.plan import Plan, Wishes, make_plan, measure_speed
+from penname.model.strength import go_back
 from penname.model.token_bias import balanced
 
 if TYPE_CHECKING:
@@ -147,10 +148,7 @@ class Ground:
 
     def weaken(self, strength: float) -> None:
         """Go only so far from the base (0) to the trained network (1)."""
-        if strength < 1:
-            with torch.no_grad():
-                for name, weight in self.model.named_parameters():
-                    weight.lerp_(self.weights[name], 1 - strength)
+        go_back(self.model, self.weights, strength)
 
 
 def _shortened(texts: tuple[str, ...]) -> tuple[str, ...]:
