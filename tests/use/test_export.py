@@ -46,6 +46,21 @@ def test_the_base_as_a_folder(tmp_path: Path) -> None:
     assert generation["temperature"] == loaded.generation["temperature"]
 
 
+@torch.no_grad()
+def test_the_balance_of_words_goes_along_and_transformers_applies_it(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    favoured = 17
+    bias = {"sequence_bias": [[[favoured], 100.0]], "sequence_penalty": 0.8}
+    loaded = loaded_model(random_model(), tmp_path, generation=bias)
+    export_hf(loaded, tmp_path / "out")
+    generation = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert {name: generation[name] for name in bias} == bias
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
+    written = theirs.generate(IDS[:, :8], max_new_tokens=3, do_sample=False)
+    assert written[0, 8:].tolist() == [favoured] * 3
+
+
 def test_another_model_as_a_folder(tmp_path: Path) -> None:
     hugging_face_folder(tmp_path / "llama", "llama", tie_word_embeddings=True)
     loaded = load_model(tmp_path / "llama")

@@ -17,7 +17,17 @@ from penname.core.folders import settle_folder
 from penname.model.folder import LoadedModel, is_ours, save_model
 
 GGUFType = Literal["q8_0", "f16", "f32"]
-_KEPT = ("do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_new_tokens")
+_KEPT = (
+    "do_sample",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "repetition_penalty",
+    "sequence_penalty",
+    "sequence_bias",
+    "max_new_tokens",
+)
 """Settings of `generation_config.json` that go along; the ids of special tokens are written anew."""
 
 
