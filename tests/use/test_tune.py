@@ -20,9 +20,14 @@ from penname.judge.judging import judge_workspace
 from penname.judge.results import read_rows
 from penname.judge.subject import JudgeOptions
 from penname.judge.tuning import ground as grounds
+from penname.judge.tuning import trial
 from penname.judge.tuning.ground import Ground
 from penname.judge.tuning.study import open_storage
+from penname.model.adapt import adapt
 from penname.model.folder import load_model
+from penname.model.footprint import windows_at_once
+from penname.model.gpt import GPT
+from penname.model.plan import Plan
 from penname.text.prepare import PreparedPost, load_text
 from penname.use import tune as tuning
 from penname.use.tune import TuneOptions, TuneReport, tune_site, tune_workspace
@@ -76,6 +81,20 @@ def test_a_run_leaves_a_ledger_a_study_a_model_and_a_page(blog: tuple[Workspace,
     shown = judge_workspace(workspace, JudgeOptions(passages=6, words=30, device="cpu", base=blog[1]))
     assert '<section id="tuning">' in shown.page.read_text(encoding="utf-8")
     assert shown.figures["side"] == "test"
+
+
+def test_a_trial_trains_as_many_windows_at_once_as_train_does(
+    blog: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Plan] = []
+
+    def watched(model: GPT, *given: Any, **named: Any) -> Any:
+        taken.extend(each for each in given if isinstance(each, Plan))
+        return adapt(model, *given, **named)
+
+    monkeypatch.setattr(trial, "adapt", watched)
+    tuned(blog, trials=1, again=True)
+    assert taken and taken[0].micro_rows == min(taken[0].settings.rows, windows_at_once(CPU)) > 1
 
 
 class Poisoned:

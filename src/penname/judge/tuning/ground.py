@@ -20,6 +20,7 @@ from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.tuning.tunables import Values, default_values, tunables_for
 from penname.model.adapt import Encoded, encode, encode_replay, enough_text, validator
+from penname.model.footprint import fit_memory, windows_at_once
 from penname.model.gpt import GPT
 from penname.model.plan import Plan, Wishes, make_plan, measure_speed
 from penname.model.strength import go_back
@@ -55,10 +56,20 @@ class Ground:
         """Tokens of a window, as `penname train` takes them."""
         return min(self.model.config.max_position_embeddings, 512 if self.device.slow else 1024)
 
+    @cached_property
+    def at_once(self) -> int:
+        """Windows that go through the network at once, as `penname train` has them: one by one is many times slower."""
+        device, config = self.device, self.model.config
+        value_bytes = 4 if device.precision == "fp32" else 2
+        # The weights are there already, and counted again in what is needed.
+        room = device.room() + config.parameters() * 4
+        fit = fit_memory(config, self.context, windows_at_once(device), value_bytes, room, device.slow)
+        return fit.micro_rows
+
     def describe(self, seconds: float, wanted: tuple[str, ...] = ()) -> dict[str, Any]:
         """The size of a trial of so many seconds of training here, the defaults and the ranges, as JSON values."""
         with events.task("Measuring the speed"):
-            speed = measure_speed(self.model, self.device, self.context, 1 if self.device.slow else 16)
+            speed = measure_speed(self.model, self.device, self.context, self.at_once)
         self.refresh()
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
@@ -104,6 +115,7 @@ class Ground:
         return replace(
             plan,
             settings=settings,
+            micro_rows=min(settings.rows, self.at_once),
             validation_tokens=about["validation_tokens"],
             # Trials compare at the same places, and each does all its steps, however long they take.
             evaluations=_EVALUATIONS,
