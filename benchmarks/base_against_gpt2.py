@@ -131,6 +131,8 @@ class Peer:
 
     def fit(self, seconds: float, rate: float, warmup: float) -> Row:
         """Train from the first weights for about `seconds`."""
+        # Scoring leaves it in evaluation mode, for which it would be compiled anew inside the time.
+        self.model.train()
         with torch.no_grad():
             for name, weight in self.model.named_parameters():
                 weight.copy_(self.first[name])
