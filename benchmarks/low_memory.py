@@ -20,7 +20,7 @@ from penname.core.device import Device, pick_device
 from penname.core.memory import spare
 from penname.model.adapt import adapt, encode, encode_replay, validator
 from penname.model.base import load_base, replay_texts
-from penname.model.footprint import fit_memory, windows_at_once
+from penname.model.footprint import fit_device
 from penname.model.plan import Wishes, make_plan, measure_speeds
 
 
@@ -31,15 +31,13 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
     if most and not device.pins:
         spare()
     context = 512 if device.slow else 1024
-    room = device.room(most) + loaded.config.parameters() * 4
-    value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, room, device.slow)
+    fit = fit_device(loaded.config, context, device, most)
     print(fit.reason or f"nothing given up: {fit.micro_rows} windows at once", flush=True)
     blog = encode(loaded.tokenizer, texts["train"][:40], loaded.end)
     replay = encode_replay(loaded.tokenizer, list(islice(replay_texts(), 40)), loaded.end)
     speeds = measure_speeds(model, device, context, fit.micro_rows, checkpointing=fit.checkpointing)
     wishes = Wishes(steps=steps, dropout=0.0)
-    plan = make_plan(blog_tokens=int(blog.ids.size), speed=speeds, device=device, wishes=wishes, context=context)
+    plan = make_plan(blog_tokens=int(blog.ids.size), speeds=speeds, device=device, wishes=wishes, context=context)
     held = validator(loaded.tokenizer, texts["validation"], device, loaded.end, 2_000, plan.settings.context)
     with tempfile.TemporaryDirectory() as folder:
         values: Any = {**vars(plan), "sparing": fit.sparing}

@@ -20,7 +20,7 @@ from penname.core.device import pick_device
 from penname.model.adapt import Encoded, adapt, encode, encode_replay, validator
 from penname.model.base import general_texts, load_base, replay_texts
 from penname.model.folder import save_model
-from penname.model.footprint import fit_memory, windows_at_once
+from penname.model.footprint import fit_device
 from penname.model.generate import generate_batch
 from penname.model.plan import Wishes, make_plan, measure_speeds
 from penname.model.sampling import RECOMMENDED, SamplingSettings
@@ -50,8 +50,7 @@ def one(
     context = 512 if device.slow else 1024
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
     model = loaded.model.to(device.torch)
-    value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room(), device.slow)
+    fit = fit_device(loaded.config, context, device)
     settings = SamplingSettings(max_tokens=60, seed=1)
 
     def sample(network: Any) -> str:
@@ -61,7 +60,7 @@ def one(
         speeds = measure_speeds(
             model, device, context, fit.micro_rows, sample=sample, folder=Path(folder), seconds=wishes.seconds
         )
-        plan = make_plan(blog_tokens=int(blog.ids.size), speed=speeds, device=device, wishes=wishes, context=context)
+        plan = make_plan(blog_tokens=int(blog.ids.size), speeds=speeds, device=device, wishes=wishes, context=context)
         held = validator(
             loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
         )

@@ -1,6 +1,8 @@
 import pytest
 
-from penname.model.footprint import fit_memory, training_bytes
+from penname.core import device as devices
+from penname.core.device import Device
+from penname.model.footprint import fit_device, fit_memory, training_bytes
 from penname.model.gpt import GPTConfig
 
 BASE = GPTConfig(16_384, 512, 1408, 12, 8, 4, 64)
@@ -40,3 +42,19 @@ def test_what_is_given_up_costs_more_and_more() -> None:
 
 def test_memory_that_is_unknown_is_taken_as_enough() -> None:
     assert fit_memory(BASE, 512, 2, 4, 0, slow=True).micro_rows == 2
+
+
+def test_a_device_that_does_not_say_what_is_free_gives_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As macOS and Windows do: beside the weights, which are there already, nothing would go into no room at all."""
+    cpu = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
+    monkeypatch.setattr(devices, "free_memory", lambda: 0)
+    fit = fit_device(BASE, 512, cpu)
+    assert (fit.micro_rows, fit.checkpointing, fit.sparing, fit.reason) == (2, False, False, "")
+
+
+def test_weights_that_are_there_already_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
+    needed = training_bytes(BASE, 512, 2, 4, False, False, slow=True)
+    for spare, rows in ((0.9, 1), (1.1, 2)):
+        monkeypatch.setattr(devices, "free_memory", lambda spare=spare: int(needed * spare) - BASE.parameters() * 4)
+        assert fit_device(BASE, 512, cpu).micro_rows == rows

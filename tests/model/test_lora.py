@@ -5,6 +5,7 @@ from tiny_models import random_model, tiny_tokenizer
 from penname.core.device import Device
 from penname.model.adapt import adapt, encode
 from penname.model.lora import low_rank
+from penname.model.measure import Speeds
 from penname.model.plan import Wishes, make_plan
 
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
@@ -16,7 +17,7 @@ def train(rank: int, steps: int = 4) -> tuple[dict[str, torch.Tensor], dict[str,
     blog = encode(tiny_tokenizer(), ["The owl went to sea in a boat. " * 30] * 4, 0)
     plan = make_plan(
         blog_tokens=blog.ids.size,
-        speed=1e4,
+        speeds=Speeds.flat(1e4, 64, 1),
         device=CPU,
         wishes=Wishes(steps=steps, share=1.0, matrix_lr=1e-2),
         context=64,

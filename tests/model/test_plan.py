@@ -14,12 +14,11 @@ FAST = Speeds(16, 1024, 0.02, 0.001, 2_000_000.0, 0.5, 1.0)
 
 
 def planned(
-    seconds: float | None = None, tokens: int = 600_000, speeds: Speeds | float = SLOW, **wishes: float
+    seconds: float | None = None, tokens: int = 600_000, speeds: Speeds = SLOW, **wishes: float
 ) -> Plan:
-    device = GPU if isinstance(speeds, Speeds) and speeds is FAST else CPU
-    context = speeds.context if isinstance(speeds, Speeds) else 512
+    device = GPU if speeds is FAST else CPU
     chosen = Wishes(seconds=seconds, **wishes)  # type: ignore[arg-type]
-    return make_plan(blog_tokens=tokens, speed=speeds, device=device, wishes=chosen, context=context)
+    return make_plan(blog_tokens=tokens, speeds=speeds, device=device, wishes=chosen, context=speeds.context)
 
 
 def stepping(plan: Plan, speeds: Speeds) -> float:
@@ -27,8 +26,8 @@ def stepping(plan: Plan, speeds: Speeds) -> float:
 
 
 @pytest.mark.parametrize("seconds", [30.0, 300.0, 3_000.0, 30_000.0])
-@pytest.mark.parametrize("speeds", [SLOW, 1_000.0])
-def test_a_plan_fits_its_time_and_gives_up_passes_and_replay(seconds: float, speeds: Speeds | float) -> None:
+@pytest.mark.parametrize("speeds", [SLOW, Speeds.flat(1_000.0, 512, 1)])
+def test_a_plan_fits_its_time_and_gives_up_passes_and_replay(seconds: float, speeds: Speeds) -> None:
     plan = planned(seconds, speeds=speeds)
     assert 0.75 * seconds <= plan.seconds <= 1.02 * seconds or plan.passes > 3.9
     assert plan.limit == seconds
@@ -107,7 +106,7 @@ def test_without_a_limit_all_passes_are_taken_on_whole_micro_batches() -> None:
 
 
 def test_a_plan_from_scratch_fits_its_time_too() -> None:
-    plan = make_scratch_plan(blog_tokens=50_000, speed=SLOW, device=CPU, wishes=Wishes(seconds=120.0))
+    plan = make_scratch_plan(blog_tokens=50_000, speeds=SLOW, device=CPU, wishes=Wishes(seconds=120.0))
     assert plan.seconds <= 125
     assert plan.share == 1.0
     assert any("of a pass" in reason or "passes" in reason for reason in plan.reasons)

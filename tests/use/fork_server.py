@@ -22,6 +22,7 @@ from penname.cli import main
 from penname.core.device import Device
 from penname.judge import judging, subject
 from penname.model import adapt, plan
+from penname.model.measure import Speeds
 from penname.use import train
 
 # All that a run imports late, so that no child pays for it.
@@ -73,7 +74,7 @@ def prepare() -> None:
     setattr(adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))  # noqa: B010
     options: Any = subject.JudgeOptions
     setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=20, words=40))  # noqa: B010
-    setattr(plan, "measure_speeds", lambda *_, **__: 10_000.0)  # noqa: B010
+    setattr(plan, "measure_speeds", lambda _, __, context, *___, **____: Speeds.flat(10_000.0, context, 1))  # noqa: B010
 
 
 def run(arguments: list[str]) -> None:

@@ -1,11 +1,11 @@
 """What training needs in memory, and what to give up where there is less.
 
-    fit = fit_memory(config, context=512, wanted_rows=4, value_bytes=4, room=1_200_000_000, slow=True)
+    fit = fit_device(config, context=512, device=device)
     fit.micro_rows, fit.checkpointing, fit.reason
 
-In: a shape, the bytes that may be taken. Out: windows that go through the network at once, whether activations are
-computed twice (Chen et al. 2016) instead of kept, whether the best weights go into a file. None of it changes what is
-learned: fewer windows at once are made up for by accumulation.
+In: a shape, and a device or the bytes that may be taken. Out: windows that go through the network at once, whether
+activations are computed twice (Chen et al. 2016) instead of kept, whether the best weights go into a file. None of it
+changes what is learned: fewer windows at once are made up for by accumulation.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,18 @@ def windows_at_once(device: Device) -> int:
     if device.slow:
         return _SLOW if device.precision == "fp32" else _SLOW_HALVES
     return _LARGE if device.memory >= _MUCH else _USUAL
+
+
+def fit_device(config: GPTConfig, context: int, device: Device, most: int = 0) -> Fit:
+    """How the training of a network whose weights are on `device` already goes into what is free there.
+
+    With as many windows at once as serve there. `most`: bytes that the process may take in all; 0: no such limit.
+    """
+    # The weights are there already, and counted again in what is needed; what is unknown stays unknown.
+    free = device.room(most)
+    room = free + config.parameters() * 4 if free else 0
+    value_bytes = 4 if device.precision == "fp32" else 2
+    return fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow)
 
 
 def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int, slow: bool) -> Fit:

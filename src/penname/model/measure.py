@@ -62,7 +62,7 @@ class Speeds:
     """Forwards and backwards through one window, where that is not its share of `micro_seconds`; 0: it is."""
 
     @classmethod
-    def flat(cls, tokens_per_second: float, context: int = 512, micro_rows: int = 1) -> "Speeds":
+    def flat(cls, tokens_per_second: float, context: int, micro_rows: int) -> "Speeds":
         """Speeds of which only the training speed is known; the rest by the usual ratios to it."""
         window = context / tokens_per_second
         return cls(micro_rows, context, window * micro_rows, 0.0, 3 * tokens_per_second, 20 * window / context, 0.0)

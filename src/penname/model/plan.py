@@ -1,6 +1,6 @@
 """The plan of an adaptation: what is trained, for how long, and why; made before anything is spent.
 
-    plan = make_plan(blog_tokens=650_000, speed=speeds, device=device, wishes=Wishes(seconds=600))
+    plan = make_plan(blog_tokens=650_000, speeds=speeds, device=device, wishes=Wishes(seconds=600))
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penname.core.device import Device
-from penname.model.measure import Speeds, measure_speed, measure_speeds
+from penname.model.measure import Speeds, measure_speeds
 from penname.model.settings import TrainSettings
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "full_tokens",
     "make_plan",
     "make_scratch_plan",
-    "measure_speed",
     "measure_speeds",
     "step_rate",
 ]
@@ -134,10 +133,9 @@ def step_rate(tokens: int) -> float:
     return float(min(1.0, (tokens / _TOKENS) ** _POWER))
 
 
-def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
+def make_plan(*, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
     """Fit passes, replay and batch to the time; every choice comes with its reason."""
     context = min(context, 512) if device.slow else context
-    speeds = _speeds(speed, context)
     most = 8 if device.slow else 32
     usual = speeds.tokens_per_second(most)
     rule = by_size(blog_tokens)
@@ -179,10 +177,9 @@ def make_plan(*, blog_tokens: int, speed: Speeds | float, device: Device, wishes
 
 
 def make_scratch_plan(
-    *, blog_tokens: int, speed: Speeds | float, device: Device, wishes: Wishes, context: int = 512
+    *, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 512
 ) -> Plan:
     """A plan for a small network that has the blog alone: Muon, as many passes as the time allows, at most 20."""
-    speeds = _speeds(speed, context)
     rows = 8 if device.slow else 32
     usual = speeds.tokens_per_second(rows)
     left = _training_seconds(speeds, usual, wishes.seconds, device)
@@ -206,10 +203,6 @@ def make_scratch_plan(
     ]
     wanted = (wishes.passes or 20.0) * blog_tokens / (rows * context)
     return _finished(settings, 1.0, speeds, device, blog_tokens, wishes, reasons, wanted)
-
-
-def _speeds(speed: Speeds | float, context: int) -> Speeds:
-    return speed if isinstance(speed, Speeds) else Speeds.flat(speed, context)
 
 
 def _rows(windows: float, most: int) -> int:

@@ -122,7 +122,7 @@ def _share(speeds: list[DeviceSpeed]) -> tuple[float | None, str]:
 
 
 def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
-    from penname.model.footprint import fit_memory, windows_at_once
+    from penname.model.footprint import fit_device
     from penname.model.measure import matrix_rate, measure_speeds, memory_rate
 
     context = 512 if device.slow else 1024
@@ -130,8 +130,7 @@ def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
     matrix = {name: matrix_rate(device, name) for name in precisions}
     memory = memory_rate(device)
     model = loaded.model.to(device.torch)
-    value_bytes = 4 if device.precision == "fp32" else 2
-    fit = fit_memory(loaded.config, context, windows_at_once(device), value_bytes, device.room(), device.slow)
+    fit = fit_device(loaded.config, context, device)
     speeds = measure_speeds(model, device, context, fit.micro_rows, checkpointing=fit.checkpointing)
     rows = 8 if device.slow else 32
     tokens = speeds.tokens_per_second(rows)

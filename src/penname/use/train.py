@@ -263,7 +263,7 @@ class _Job:
 
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
-        from penname.model.footprint import fit_memory, windows_at_once
+        from penname.model.footprint import fit_device
         from penname.model.plan import make_plan, make_scratch_plan, measure_speeds
 
         options, device, config = self.options, self.device, self.loaded.config
@@ -271,10 +271,7 @@ class _Job:
         model = self.loaded.model.to(device.torch)
         if options.memory:
             spare()
-        # The weights are there already, and counted again in what is needed.
-        room = device.room(int((options.memory or 0) * 1e9)) + config.parameters() * 4
-        value_bytes = 4 if device.precision == "fp32" else 2
-        fit = fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow)
+        fit = fit_device(config, context, device, int((options.memory or 0) * 1e9))
         if fit.sparing:
             spare()
         wishes = self.wishes()
@@ -295,7 +292,7 @@ class _Job:
             wishes = replace(wishes, seconds=max(left, 1.0))
         make = make_scratch_plan if options.from_scratch else make_plan
         blog_tokens = int(self.blog.ids.size)
-        plan = make(blog_tokens=blog_tokens, speed=speeds, device=device, wishes=wishes, context=context)
+        plan = make(blog_tokens=blog_tokens, speeds=speeds, device=device, wishes=wishes, context=context)
         return replace(plan, sparing=fit.sparing, reasons=(*plan.reasons, *filter(None, [fit.reason])))
 
     def wishes(self) -> Any:

@@ -7,6 +7,7 @@ from penname.core.errors import InputError
 from penname.judge.tuning.proposers import around, find_proposer, nudge, proposers
 from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, RUNNING, SEARCH, Record
 from penname.judge.tuning.tunables import TUNABLES, Tunable, default_values, in_words, tunables_for
+from penname.model.measure import Speeds
 from penname.model.plan import Wishes, make_plan
 
 RATE = Tunable("rate", 1e-4, 1e-2, True, "")
@@ -74,7 +75,7 @@ def test_it_counts_as_optuna_counts_and_then_leaves_it_to_the_sampler(group: str
 
 
 def test_a_study_looks_around_the_default_within_what_makes_sense() -> None:
-    plan = make_plan(blog_tokens=600_000, speed=1_000.0, device=CPU, wishes=Wishes(seconds=60))
+    plan = make_plan(blog_tokens=600_000, speeds=Speeds.flat(1_000.0, 512, 1), device=CPU, wishes=Wishes(seconds=60))
     defaults = default_values(plan, {}) | {"rate": 3e-4, "dropout": 0.1, "strength": 1.0, "temperature": 1.0}
     found = {tunable.name: tunable for tunable in tunables_for(defaults)}
     assert (found["rate"].low, found["rate"].high) == pytest.approx((1e-4, 9e-4))
@@ -96,7 +97,7 @@ def test_seeds_are_not_tunable_and_every_setting_has_its_sentence() -> None:
 
 
 def test_defaults_are_those_of_the_plan_and_within_their_ranges() -> None:
-    plan = make_plan(blog_tokens=600_000, speed=1_000.0, device=CPU, wishes=Wishes(seconds=60))
+    plan = make_plan(blog_tokens=600_000, speeds=Speeds.flat(1_000.0, 512, 1), device=CPU, wishes=Wishes(seconds=60))
     defaults = default_values(plan, {"temperature": 1.4, "min_p": None})
     assert defaults["rate"] == plan.settings.matrix_lr and defaults["temperature"] == 1.4
     assert defaults["min_p"] == 0.05

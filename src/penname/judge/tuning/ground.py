@@ -20,9 +20,10 @@ from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.tuning.tunables import Values, default_values, tunables_for
 from penname.model.adapt import Encoded, encode, encode_replay, enough_text, validator
-from penname.model.footprint import fit_memory, windows_at_once
+from penname.model.footprint import fit_device
 from penname.model.gpt import GPT
-from penname.model.plan import Plan, Wishes, make_plan, measure_speed
+from penname.model.measure import Speeds, measure_speed
+from penname.model.plan import Plan, Wishes, make_plan
 from penname.model.strength import go_back
 from penname.model.token_bias import balanced
 
@@ -59,12 +60,7 @@ class Ground:
     @cached_property
     def at_once(self) -> int:
         """Windows that go through the network at once, as `penname train` has them: one by one is many times slower."""
-        device, config = self.device, self.model.config
-        value_bytes = 4 if device.precision == "fp32" else 2
-        # The weights are there already, and counted again in what is needed.
-        room = device.room() + config.parameters() * 4
-        fit = fit_memory(config, self.context, windows_at_once(device), value_bytes, room, device.slow)
-        return fit.micro_rows
+        return fit_device(self.model.config, self.context, self.device).micro_rows
 
     def describe(self, seconds: float, wanted: tuple[str, ...] = ()) -> dict[str, Any]:
         """The size of a trial of so many seconds of training here, the defaults and the ranges, as JSON values."""
@@ -73,7 +69,7 @@ class Ground:
         self.refresh()
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
-            speed=speed,
+            speeds=Speeds.flat(speed, self.context, self.at_once),
             device=self.device,
             wishes=Wishes(seconds=seconds),
             context=self.context,
@@ -100,7 +96,7 @@ class Ground:
         tuned = any(tunable["name"] == "passes" for tunable in about["tunables"])
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
-            speed=about["speed"],
+            speeds=Speeds.flat(about["speed"], about["context"], self.at_once),
             device=self.device,
             wishes=Wishes(
                 passes=min(values["passes"], most) if tuned else most,
@@ -115,7 +111,6 @@ class Ground:
         return replace(
             plan,
             settings=settings,
-            micro_rows=min(settings.rows, self.at_once),
             validation_tokens=about["validation_tokens"],
             # Trials compare at the same places, and each does all its steps, however long they take.
             evaluations=_EVALUATIONS,
