@@ -213,6 +213,17 @@ def test_too_fast_a_machine_adds_steps_up_to_what_was_wanted(monkeypatch: pytest
     assert trainer.state.progress == pytest.approx(1.0)
 
 
+def test_a_machine_that_is_busy_now_and_then_is_not_told_of_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, run = make(steps=60)
+    run.seconds, run.most_steps = 100.0, 60
+    possible = iter([57.0, 60.0, 57.0, 60.0, 40.0, 42.0] + [40.0] * 60)
+    monkeypatch.setattr(Trainer, "possible_steps", lambda self, clock: next(possible))
+    said: list[str] = []
+    with events.listening(lambda event: said.append(event.text) if event.text.startswith("The machine") else None):
+        assert Trainer(model, run).fit().steps == 40
+    assert said == ["The machine is slower than planned: 40 steps instead of 60, to end on time."]
+
+
 def test_a_run_whose_time_is_over_ends_though_more_steps_were_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     model, run = make(steps=10)
     run.seconds, run.most_steps = 1e-9, 1_000

@@ -132,6 +132,7 @@ class Trainer:
         run.settings.check()
         self.model, self.run, self.settings, self.device = model, run, run.settings, run.device
         self.state = _State(total=run.settings.steps, fingerprint=run.fingerprint, precision=run.device.precision)
+        self.told = run.settings.steps
         model.to(run.device.torch)
         model.dropout = run.settings.dropout
         if run.settings.freeze_tables:
@@ -331,14 +332,14 @@ class Trainer:
         """Drop steps when the time would run out, add some when it would not; the schedule stretches over the rest."""
         if self.run.seconds is None or self.state.step % self.every or self.state.step >= self.state.total:
             return
-        possible = round(parallel.from_first(lambda: self.possible_steps(clock)))
-        total = self.state.total
+        possible, total = round(parallel.from_first(lambda: self.possible_steps(clock))), self.state.total
         if possible < total * 0.97:
-            events.note(f"The machine is slower than planned: {possible} steps instead of {total}, to end on time.")
             self.state.total = possible
         elif total < self.run.most_steps and possible > total * 1.03 and self.state.progress < _LATE:
             self.state.total = min(possible, self.run.most_steps)
-            events.note(f"The machine is faster than planned: {self.state.total} steps instead of {total}.")
+        if abs(self.state.total - self.told) > 0.1 * self.told:
+            how, before, self.told = "slower" if self.state.total < self.told else "faster", self.told, self.state.total
+            events.note(f"The machine is {how} than planned: {self.told} steps instead of {before}, to end on time.")
 
     def possible_steps(self, clock: "Clock") -> float:
         """How many steps the promised time allows at the present rate."""
