@@ -74,6 +74,11 @@ def test_ratios(rows: list[tuple[str, float, float, float]]) -> None:
         assert sum(element.tag == "circle" for element in drawn(text)) == len(usable)
 
 
+def test_values_that_are_close_have_marks_that_differ() -> None:
+    marks = re.findall(r">(1\.3\d*)<", lines([Line("objective", [(0.0, 1.3482), (1.0, 1.3495)], "a")], "trial", "bits"))
+    assert len(marks) > 2 and len(set(marks)) == len(marks)
+
+
 def test_names_are_escaped() -> None:
     text = bars([Bar("<script>", 1, 1, 2, "a")], '"&')
     assert "<script>" not in text

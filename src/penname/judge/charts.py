@@ -268,7 +268,7 @@ def _edge_names(edges: Sequence[float], largest: float, whole: bool, left: float
 
 
 def short(value: float) -> str:
-    """A number as it stands beside an axis."""
+    """A number as it stands beside an axis: with so many digits that neighbours differ."""
     if abs(value) >= 1000:
         return f"{value / 1000:g}k"
-    return f"{value:.4g}"
+    return f"{value:.6g}"

@@ -177,7 +177,7 @@ def as_text(found: Bench) -> str:
     """Two tables."""
     lines = [f"penname {found.versions['penname']}, torch {found.versions['torch']}, {found.versions['system']}"]
     for each in found.devices:
-        threads = f", {each.threads} threads" if each.threads else ""
+        threads = f", {each.threads} thread{'s' if each.threads > 1 else ''}" if each.threads else ""
         lines += ["", f"{each.kind}: {each.name}{threads}"]
         for name, rate in each.matrix_flops.items():
             chosen = ", used for training" if name == each.precision else ""

@@ -90,7 +90,7 @@ def _device() -> Iterator[Finding]:
     except Exception as error:
         yield Finding("device", "none works", ok=False, advice=f"PyTorch says: {error}. Install PyTorch again.")
         return
-    threads = f", {device.threads} threads" if device.threads else ""
+    threads = f", {device.threads} thread{'s' if device.threads > 1 else ''}" if device.threads else ""
     wrong_build = "CPU build" in device.reason
     yield Finding(
         "device",
