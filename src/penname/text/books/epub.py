@@ -34,7 +34,6 @@ def read_epub(data: bytes) -> tuple[Header, list[str]]:
         zlib.error,
         KeyError,
         RuntimeError,
-        NotImplementedError,
         EOFError,
         OSError,
     ) as error:
