@@ -3,11 +3,12 @@
     python benchmarks/adapt_rows.py TEXTS.json ROWS.jsonl HELDOUT.txt [--device auto] [--limit 300] [--out done.jsonl]
 
 TEXTS.json holds {"train": [...], "validation": [...], "test": [...]}. A row of ROWS is what differs from the rule for
-this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, four passes): {"rows": 4, "context": 512, "tokens": 558000,
+this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, 40% blog): {"rows": 4, "context": 512, "tokens": 558000,
 "share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "lora_rank": 16, "words": 20000}. `tokens`
 is what a slow machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers`
-leaves the lowest layers as they are; with `--strengths 0.85 0.7` the weights so far on the way from base to adapted are
-scored too. HELDOUT is text of the base's kind: it tells what was forgotten.
+leaves the lowest layers as they are; "teacher_share": 0 in `train` leaves out the base's soft targets; with
+`--strengths 0.85 0.7` the weights so far on the way from base to adapted are scored too. HELDOUT is text of the base's
+kind: it tells what was forgotten.
 """
 
 import argparse
@@ -39,13 +40,14 @@ Row = dict[str, Any]
 def plan_of(row: Row, blog_tokens: int) -> Plan:
     """The plan that `row` asks for."""
     rule = by_size(blog_tokens)
-    share, context, rows = row.get("share", 0.5), row.get("context", 1024), row.get("rows", 32)
+    share, context, rows = row.get("share", 0.4), row.get("context", 1024), row.get("rows", 32)
     tokens = row.get("tokens") or row.get("passes", rule.passes) * blog_tokens / share
     rate = step_rate(rows * context)
     steps = max(1, round(tokens / (rows * context)))
     settings = TrainSettings(
         steps=steps, rows=rows, context=context, matrices="adamw", matrix_lr=rule.matrix_lr * rate,
-        table_lr=rule.table_lr * rate, weight_decay=0.05, warmup=0.05, decay=0.95, dropout=0.1, seed=1,
+        table_lr=rule.table_lr * rate, weight_decay=0.05, warmup=0.05, decay=0.95, dropout=0.1,
+        teacher_share=0.9 if share < 1 else 0.0, seed=1,
     )  # fmt: skip
     settings = replace(settings, **row.get("train", {}))
     return Plan(settings, share, tokens * share / blog_tokens, min(rows, 16), 0, 0, 0, (), evaluations=1, samples=0)
@@ -71,6 +73,7 @@ class Bench:
     def __init__(self, texts: dict[str, list[str]], heldout: Path, size: int, device: Device) -> None:
         self.texts, self.device = texts, device
         self.base: LoadedModel = load_base()
+        self.anchor = load_base().model.to(device.torch)
         self.first = {name: weight.detach().clone() for name, weight in self.base.model.named_parameters()}
         self.replay: Encoded = encode_replay(self.base.tokenizer, list(replay_texts()), self.base.end)
         self.general: list[str] = []
@@ -103,7 +106,7 @@ class Bench:
         plan = plan_of(row, int(blog.ids.size))
         started = time.monotonic()
         with low_rank(model, row.get("lora_rank", 0), plan.settings.seed):
-            fitted = adapt(model, blog, self.replay, plan, self.device)
+            fitted = adapt(model, blog, self.replay, plan, self.device, anchor=self.anchor)
         seconds = time.monotonic() - started
         last = float(np.mean([loss for _, loss in fitted.losses[-10:]])) if fitted.losses else math.nan
         settings = {"steps": fitted.steps, "lr": plan.settings.matrix_lr, "table lr": plan.settings.table_lr}

@@ -8,6 +8,7 @@ and does it, up to the model folder, without reading a site, and without the rep
 a CPU; without it all passes are taken."""
 
 import argparse
+import copy
 import itertools
 import json
 import statistics
@@ -27,6 +28,7 @@ from penname.model.sampling import RECOMMENDED, SamplingSettings
 from penname.model.strength import settle
 from penname.model.token_bias import balanced
 
+PARTS = "s of: first look, loop, settling, balancing, saving"
 SIZES = (5_000, 20_000, 100_000, 200_000, 500_000)
 
 
@@ -44,13 +46,14 @@ def cut(texts: list[str], words: int) -> list[str]:
 
 def one(
     texts: dict[str, list[str]], words: int, wishes: Wishes, device: Any, replay: Encoded
-) -> tuple[float, float, int, float]:
-    """(predicted seconds, actual seconds, steps, passes) of one adaptation."""
+) -> tuple[float, float, int, float, list[float]]:
+    """(predicted seconds, actual seconds, steps, passes) of one adaptation, and the actual seconds of its parts."""
     loaded = load_base()
     context = 512 if device.slow else 1024
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
     model = loaded.model.to(device.torch)
     fit = fit_device(loaded.config, context, device)
+    anchor = None if fit.sparing else copy.deepcopy(model).requires_grad_(False)
     settings = SamplingSettings(max_tokens=60, seed=1)
 
     def sample(network: Any) -> str:
@@ -58,24 +61,51 @@ def one(
 
     with tempfile.TemporaryDirectory() as folder:
         speeds = measure_speeds(
-            model, device, context, fit.micro_rows, sample=sample, folder=Path(folder), seconds=wishes.seconds
+            model,
+            device,
+            context,
+            fit.micro_rows,
+            anchor=anchor,
+            sample=sample,
+            folder=Path(folder),
+            seconds=wishes.seconds,
         )
-        plan = make_plan(blog_tokens=int(blog.ids.size), speeds=speeds, device=device, wishes=wishes, context=context)
+        plan = make_plan(
+            blog_tokens=int(blog.ids.size),
+            speeds=speeds,
+            device=device,
+            wishes=wishes,
+            context=context,
+            anchored=anchor is not None,
+        )
         held = validator(
             loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
         )
-        started = time.monotonic()
+        clock = [time.monotonic()]
         look = validator(loaded.tokenizer, general_texts(), device, loaded.end, plan.general_tokens, context)
         before = look(model.eval()) if look else None
-        fitted = adapt(model, blog, replay, plan, device, folder=Path(folder) / "run", validate=held, sample=sample)
-        first = dict(load_base().model.named_parameters())
-        settle(model, first, validate=held, at_end=fitted.best, look=look, before=before)
-        writing = balanced(RECOMMENDED, model, blog, device, end=loaded.end, most_tokens=plan.balance_tokens)
-        save_model(
-            Path(folder) / "model", model.cpu(), loaded.tokenizer, card="", generation=writing, end=loaded.end
+        clock.append(time.monotonic())
+        fitted = adapt(
+            model,
+            blog,
+            replay,
+            plan,
+            device,
+            anchor=anchor,
+            folder=Path(folder) / "run",
+            validate=held,
+            sample=sample,
         )
-        spent = time.monotonic() - started
-    return plan.seconds, spent, fitted.steps, fitted.steps / plan.settings.steps * plan.passes
+        clock.append(time.monotonic())
+        first = dict((anchor or load_base().model).named_parameters())
+        settle(model, first, validate=held, at_end=fitted.best, look=look, before=before)
+        clock.append(time.monotonic())
+        writing = balanced(RECOMMENDED, model, blog, device, end=loaded.end, most_tokens=plan.balance_tokens)
+        clock.append(time.monotonic())
+        save_model(Path(folder) / "model", model.cpu(), loaded.tokenizer, card="", generation=writing, end=loaded.end)
+        clock.append(time.monotonic())
+    parts = [later - earlier for earlier, later in itertools.pairwise(clock)]
+    return plan.seconds, sum(parts), fitted.steps, fitted.steps / plan.settings.steps * plan.passes, parts
 
 
 def main() -> None:
@@ -90,15 +120,19 @@ def main() -> None:
     device = pick_device(given.device)
     wishes = Wishes(seconds=given.minutes * 60 if given.minutes and not given.steps else None, steps=given.steps)
     print(f"{device.name}, {device.precision}, {device.threads} threads ({device.precision_reason})")
-    print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}")
+    print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}  {PARTS}")
     some = list(itertools.islice(replay_texts(), 40 if device.slow else 4_000))
     loaded = load_base()
     replay = encode_replay(loaded.tokenizer, some, loaded.end)
     errors = []
     for words in given.words:
-        predicted, actual, steps, passes = one(texts, words, wishes, device, replay)
+        predicted, actual, steps, passes, parts = one(texts, words, wishes, device, replay)
         errors.append(predicted / actual - 1)
-        print(f"{words:>9,}{steps:>7}{passes:>8.2f}{predicted:>13.1f}{actual:>10.1f}{errors[-1]:>+8.0%}", flush=True)
+        print(
+            f"{words:>9,}{steps:>7}{passes:>8.2f}{predicted:>13.1f}{actual:>10.1f}{errors[-1]:>+8.0%}"
+            f"  {', '.join(f'{part:.1f}' for part in parts)}",
+            flush=True,
+        )
     worst = max(map(abs, errors))
     print(f"largest error {worst:.0%}, median {statistics.median(map(abs, errors)):.0%}")
 

@@ -1,11 +1,13 @@
 """How a model's text is drawn against what gives it away: a row for each setting of sampling.
 
     python benchmarks/sampling.py WORKSPACE [--passages 200] [--device auto] [--only 5 8] [--json rows.json]
+    python benchmarks/sampling.py WORKSPACE --settings ROWS.jsonl --balanced
 
 WORKSPACE is one that `penname train` left. For each setting, passages go on from the openings of held-out posts; the
 row says how well a classifier tells them from real ones (AUC, 0.85 is wanted), where Burrows's Delta lies among the
 blog's own (percentile, 90 is wanted), how much is repeated (rep-4, beside real posts), how many words are known, the
 longest run copied without a guard, and bits per byte under the base: low where they say little, high where they ramble.
+`--balanced` fits the balance of words anew for each setting, as training would for a model that recommends it.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from penname.core.device import pick_device
+from penname.core.device import Device, pick_device
 from penname.core.workspace import find_workspace
 from penname.judge.copying import CopyIndex
 from penname.judge.fluency import measure_fluency
@@ -25,9 +27,11 @@ from penname.judge.judgement import _base_bits, _first_of, _vocabulary
 from penname.judge.judging import make_subject
 from penname.judge.parts import Parts
 from penname.judge.passages import behind_opening, write_passages
-from penname.judge.subject import JudgeOptions, Subject
+from penname.judge.subject import Candidate, JudgeOptions, Subject
 from penname.judge.voice import measure_voice
 from penname.judge.words import Passage
+from penname.model.adapt import encode
+from penname.model.token_bias import balanced
 
 SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1},
@@ -76,6 +80,8 @@ def main() -> None:
     parser.add_argument("--passages", type=int, default=200)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--settings", type=Path, help="rows of settings, JSON, instead of those of this file")
+    parser.add_argument("--balanced", action="store_true", help="balance words anew for each setting")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of the settings, from 0, in this order")
     parser.add_argument("--json", type=Path, help="the rows, and the first four passages of each")
     arguments = parser.parse_args()
@@ -83,15 +89,31 @@ def main() -> None:
     subject = make_subject(find_workspace(arguments.workspace), options)
     found = []
     print(" ".join(f"{name:>6}" for name in (*COLUMNS, "s")), flush=True)
-    wanted = arguments.only or range(len(SETTINGS))
-    for row in rows(subject, options, [SETTINGS[number] for number in wanted]):
+    settings = list(SETTINGS)
+    if arguments.settings:
+        settings = [json.loads(line) for line in arguments.settings.read_text(encoding="utf-8").splitlines() if line]
+    wanted = [settings[number] for number in arguments.only or range(len(settings))]
+    for row in rows(subject, options, wanted, arguments.balanced):
         found.append(row)
         print(" ".join(f"{_shown(row[name]):>6}" for name in (*COLUMNS, "s")), flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def rows(subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, float]]) -> Iterator[dict[str, Any]]:
+def with_balance(subject: Subject, settings: dict[str, float], device: Device) -> Subject:
+    """The same model with words balanced for `settings`."""
+    loaded = subject.adapted.loaded
+    blog = encode(loaded.tokenizer, [post.document for post in subject.training], loaded.end)
+    model = loaded.model.to(device.torch)
+    generation = {**loaded.generation, **settings}
+    generation = balanced(generation, model, blog, device, end=loaded.end, most_tokens=60_000)
+    changed = replace(loaded, generation=generation)
+    return replace(subject, adapted=Candidate(json.dumps(settings), lambda: changed))
+
+
+def rows(
+    subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, float]], anew: bool
+) -> Iterator[dict[str, Any]]:
     device = pick_device(options.device)
     index = CopyIndex([post.document for post in subject.training])
     vocabulary = _vocabulary(subject, Parts(None))
@@ -100,7 +122,8 @@ def rows(subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, flo
     for number, settings in enumerate(wanted):
         started = time.monotonic()
         chosen = replace(options, sampling=settings)
-        passages = write_passages(subject, Parts(None), CopyGuard(index, 12), device, chosen)
+        written = with_balance(subject, settings, device) if anew else subject
+        passages = write_passages(written, Parts(None), CopyGuard(index, 12), device, chosen)
         seconds = time.monotonic() - started
         texts = [each.text for each in passages.guarded]
         made = [Passage(each.text, each.post) for each in passages.guarded]
@@ -132,7 +155,7 @@ _USUAL = (
     ("min_p", 0.05),
     ("top_p", 1.0),
     ("repetition_penalty", 1.1),
-    ("sequence_penalty", 0.0),
+    ("sequence_penalty", 0.8),
     ("word_balance", 1.0),
 )
 

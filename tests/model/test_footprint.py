@@ -29,7 +29,7 @@ def test_the_estimate_is_near_what_was_measured(rows: int, checkpointing: bool, 
 
 
 def test_what_is_given_up_costs_more_and_more() -> None:
-    found = [fit_memory(BASE, 512, 4, 4, room * MIB, slow=True) for room in (8000, 2600, 1700, 1300, 700)]
+    found = [fit_memory(BASE, 512, 4, 4, room * MIB, slow=True) for room in (8000, 2700, 1900, 1300, 700)]
     assert [fit.micro_rows for fit in found] == [4, 2, 1, 2, 1]
     assert [fit.checkpointing for fit in found] == [False, False, False, True, True]
     assert [fit.sparing for fit in found] == [False, False, False, True, True]

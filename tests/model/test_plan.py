@@ -29,15 +29,15 @@ def stepping(plan: Plan, speeds: Speeds) -> float:
 @pytest.mark.parametrize("speeds", [SLOW, Speeds.flat(1_000.0, 512, 1)])
 def test_a_plan_fits_its_time_and_gives_up_passes_and_replay(seconds: float, speeds: Speeds) -> None:
     plan = planned(seconds, speeds=speeds)
-    assert 0.75 * seconds <= plan.seconds <= 1.02 * seconds or plan.passes > 3.9
+    assert 0.75 * seconds <= plan.seconds <= 1.02 * seconds or plan.passes > 2.9
     assert plan.limit == seconds
-    assert 0.5 <= plan.share <= 0.8
-    assert plan.passes <= 4.01
+    assert 0.4 <= plan.share <= 0.9
+    assert plan.passes <= 3.01
     if plan.passes < 1:
-        assert plan.share == 0.8
+        assert plan.share == (0.9 if seconds < 600 else 0.8)
     if seconds == 30_000:
-        assert plan.passes == pytest.approx(4, rel=0.02)
-        assert plan.share == 0.5
+        assert plan.passes == pytest.approx(3, rel=0.02)
+        assert plan.share == 0.4
 
 
 def test_a_larger_blog_has_higher_rates_and_more_passes() -> None:
@@ -48,12 +48,12 @@ def test_a_larger_blog_has_higher_rates_and_more_passes() -> None:
         assert small.matrix_lr <= large.matrix_lr
         assert small.table_lr <= large.table_lr
         assert small.passes <= large.passes
-    assert [rules[1].passes, rules[-1].passes] == pytest.approx([3, 4])
+    assert [rules[1].passes, rules[-1].passes] == pytest.approx([2, 3])
     large = planned(None, tokens=900_000, speeds=FAST)
     assert large.settings.rows * large.settings.context == 32_768
     assert (large.settings.matrix_lr, large.settings.table_lr) == pytest.approx((5e-4, 2e-3))
     plan = planned(None, tokens=7_000, speeds=FAST)
-    assert plan.share == 0.5
+    assert plan.share == 0.4
     assert plan.settings.rows * plan.settings.context == 2_048
     assert plan.settings.matrix_lr == pytest.approx(6e-5, rel=0.1)
     assert any("6.0e-05 for matrices and 2.4e-04 for tables" in reason for reason in plan.reasons)
@@ -62,6 +62,15 @@ def test_a_larger_blog_has_higher_rates_and_more_passes() -> None:
     assert any(f"{slow.settings.matrix_lr:.1e} for matrices" in reason for reason in slow.reasons)
     asked = planned(None, tokens=7_000, speeds=FAST, matrix_lr=1e-3)
     assert asked.settings.table_lr / asked.settings.matrix_lr == pytest.approx(rules[1].table_lr / rules[1].matrix_lr)
+
+
+def test_in_little_time_a_step_has_few_windows_so_that_there_are_many_steps() -> None:
+    """A GPU's step takes as long with few windows; a CPU's does not."""
+    slow = planned(450.0, speeds=Speeds.flat(1_000.0, 512, 2))
+    assert 200 <= slow.settings.steps <= 280
+    assert slow.settings.rows == 3
+    fast = planned(None, tokens=100_000, speeds=FAST)
+    assert fast.settings.steps < 150
 
 
 def test_the_seconds_are_the_sum_of_the_parts() -> None:
@@ -91,14 +100,14 @@ def test_a_run_with_a_promise_may_grow_to_what_was_wanted_and_no_further() -> No
     plan = planned(600.0)
     assert plan.most_steps > plan.settings.steps
     wanted = plan.most_steps * plan.settings.rows * plan.settings.context * plan.share / 600_000
-    assert wanted == pytest.approx(4, rel=0.02)
+    assert wanted == pytest.approx(3, rel=0.02)
     assert planned(None).most_steps == planned(600.0, steps=5).most_steps == 0
 
 
 def test_without_a_limit_all_passes_are_taken_on_whole_micro_batches() -> None:
     plan = planned(None, tokens=620_000, speeds=FAST)
-    assert plan.passes == pytest.approx(4, rel=0.01)
-    assert plan.share == 0.5
+    assert plan.passes == pytest.approx(3, rel=0.01)
+    assert plan.share == 0.4
     assert plan.settings.rows == 32
     assert plan.micro_rows == 16
     assert plan.limit == 0

@@ -9,7 +9,7 @@ learning rate falling to zero, the state that is best on held-out posts kept.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,7 @@ def adapt(
     plan: Plan,
     device: Device,
     *,
+    anchor: GPT | None = None,
     cap: float = 0.2,
     folder: Path | None = None,
     fingerprint: str = "",
@@ -90,9 +91,12 @@ def adapt(
 ) -> Fitted:
     """Train `model` in place by `plan`.
 
+    `anchor` is a copy of the base, which a plan with a `teacher_share` wants: it says what it expects of replayed text.
     Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
     """
     settings = plan.settings
+    if anchor is None or replay is None or plan.share >= 1:
+        settings = replace(settings, teacher_share=0.0)
     streams = [(Stream(blog.ids, blog.ends, settings.context, settings.seed * 10 + 1, cap), plan.share)]
     if replay is not None and plan.share < 1:
         streams.append((Stream(replay.ids, replay.ends, settings.context, settings.seed * 10 + 2), 1 - plan.share))
@@ -115,6 +119,8 @@ def adapt(
         sparing=plan.sparing,
         bytes_per_token=blog.text_bytes / max(1, blog.ids.size),
         fingerprint=fingerprint,
+        teacher=anchor,
+        taught_part=1 if settings.teacher_share else None,
         restart=restart,
         stop_after=stop_after,
     )

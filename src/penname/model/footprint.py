@@ -4,8 +4,9 @@
     fit.micro_rows, fit.checkpointing, fit.reason
 
 In: a shape, and a device or the bytes that may be taken. Out: windows that go through the network at once, whether
-activations are computed twice (Chen et al. 2016) instead of kept, whether the best weights go into a file. None of it
-changes what is learned: fewer windows at once are made up for by accumulation.
+activations are computed twice (Chen et al. 2016) instead of kept, whether the best weights go into a file, without a
+copy of the base beside them. Little of it changes what is learned: fewer windows at once are made up for by
+accumulation, and without the copy the replayed text alone keeps the base's English.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Fit:
     micro_rows: int
     checkpointing: bool
     sparing: bool
-    """Whether the best weights go into a file."""
+    """Whether the best weights go into a file, and there is no copy of the base."""
     bytes: int
     """What it is expected to take, the weights included, beside the loaded program."""
     reason: str
@@ -80,11 +81,12 @@ def training_bytes(
 ) -> int:
     """Bytes that training takes at its peak: weights, optimizer, best weights, activations, a slice of the loss.
 
-    Five copies of the weights in float32 (weights, gradients, two moments, the best so far: that one not if `sparing`),
-    and a cast one where products run in fewer bits. Activations were fitted to peaks measured on a CPU (LAB.md).
+    Six copies of the weights in float32 (weights, gradients, two moments; the best so far and the base's, but not if
+    `sparing`), and a cast one where products run in fewer bits. Activations were fitted to peaks measured on a CPU
+    (LAB.md).
     """
     width = config.hidden_size
-    copies = (16 if sparing else 20) + (value_bytes if value_bytes < 4 else 0)
+    copies = (16 if sparing else 24) + (value_bytes if value_bytes < 4 else 0)
     tokens = rows * context
     # What a layer leaves behind for its gradient, in values a token; chances of the attention only on a CPU.
     layer = 22 * width + 4 * config.intermediate_size
@@ -100,7 +102,7 @@ def training_bytes(
 
 def _said(rows: int, checkpointing: bool, sparing: bool, room: int) -> str:
     how = [f"{rows} window{'s' if rows > 1 else ''} at once"]
-    how += ["the best weights in a file"] if sparing else []
+    how += ["the best weights in a file", "no copy of the base beside them"] if sparing else []
     how += ["activations computed twice instead of kept"] if checkpointing else []
     return f"Memory leaves {_gib(room)}: {', '.join(how)}; the batch and what is learned stay the same."
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from penname.core import events
 from penname.core.device import Device, is_out_of_memory
@@ -33,6 +33,7 @@ from penname.model.optim import build_optimizers
 from penname.model.quantise import as_stored
 from penname.model.settings import TrainSettings, learning_rate
 from penname.model.threads import Threads
+from penname.model.weights import blend, copied, put_back
 from penname.text.batches import Mixture
 
 _LATE = 0.8
@@ -85,6 +86,8 @@ class Run:
     part_size: int = 512 * 2**20
     teacher: GPT | None = None
     """A network that teaches this one, where the settings give it a share."""
+    taught_part: int | None = None
+    """The stream of the mixture on whose rows alone the teacher is heard; None: on all."""
     restart: Callable[[GPT], None] | None = None
     """Puts the weights back that the run began with, for a loss that breaks before there is a checkpoint."""
     stop_after: int | None = None
@@ -156,7 +159,7 @@ class Trainer:
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
-        self.average = _copy(model) if run.settings.ema else None
+        self.average = copied(model) if run.settings.ema else None
         self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
         self.recent: list[tuple[int, Tensor]] = []
         self.resumed = 0
@@ -219,10 +222,10 @@ class Trainer:
                     ) from error
                 self.halve()
         if kept is not None:
-            _restore(self.model, kept)
+            put_back(self.model, kept)
         self.update(learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale)
         if self.average is not None:
-            _blend(self.average, self.model, 1 - self.settings.ema)
+            blend(self.average, self.model, 1 - self.settings.ema)
         self.state.progress += (1.0 - self.state.progress) / (self.state.total - step)
         self.state.step += 1
         return loss
@@ -253,21 +256,24 @@ class Trainer:
         first, _ = parallel.share_of(self.settings.rows)
         generator = torch.Generator().manual_seed(hash((self.settings.seed, step, 0)) & 0x7FFFFFFF)
         ids, targets, hide = prepare_rows(windows, self.settings, masked, generator, first)
+        part, micro = self.run.taught_part, self.micro_rows
+        taught = None if part is None else self.run.mixture.from_part(part, step, first, windows.size(0))
         seed = hash((self.settings.seed, step, parallel.rank())) & 0x7FFFFFFF
-        for start in range(0, windows.size(0), self.micro_rows):
-            rows = slice(start, start + self.micro_rows)
+        for start in range(0, windows.size(0), micro):
+            rows = list(range(start, min(start + micro, windows.size(0))))
+            rows, spoken = (rows, None) if taught is None else _taught_last(rows, taught)
             torch.manual_seed(seed + start)
-            last = start + self.micro_rows >= windows.size(0)
+            placed, last = self.placed(rows, ids, targets, hide), start + micro >= windows.size(0)
             with parallel.no_sync(self.forward, last), self.device.autocast():
-                loss = self.forward(*self.placed(rows, ids, targets, hide), not masked) / divisor
+                loss = self.forward(*placed, not masked, spoken) / divisor
             (loss * parallel.world()).backward()
             total += loss.detach()
         return total
 
-    def placed(self, rows: slice, *tensors: Tensor | None) -> list[Tensor | None]:
+    def placed(self, rows: list[int], *tensors: Tensor | None) -> list[Tensor | None]:
         """The given rows of each tensor, on the device."""
         place = self.device.torch
-        return [None if t is None else t[rows].contiguous().to(place, non_blocking=True) for t in tensors]
+        return [None if t is None else t[rows].to(place, non_blocking=True) for t in tensors]
 
     # -- around a step ------------------------------------------------------------------------------------------------
 
@@ -386,7 +392,7 @@ class Trainer:
 
     def round_weights(self) -> dict[str, Tensor]:
         """Replace matrices by what they become in few bits; the gradient there moves the exact ones."""
-        kept = _copy(self.model)
+        kept = copied(self.model)
         bits, group = self.run.quantise
         with torch.no_grad():
             matrices: list[Tensor] = [weight for weight in self.model.parameters() if weight.ndim == 2]
@@ -401,12 +407,12 @@ class Trainer:
         if self.average is None or self.run.validate is None:
             return
         plain = parallel.from_first(lambda: self.evaluated(self.run.validate))
-        kept = _copy(self.model)
-        _restore(self.model, self.average)
+        kept = copied(self.model)
+        put_back(self.model, self.average)
         averaged = parallel.from_first(lambda: self.evaluated(self.run.validate))
         events.note(f"Averaged weights: {averaged:.4f} bits per byte, the last ones: {plain:.4f}.")
         if averaged >= plain:
-            _restore(self.model, kept)
+            put_back(self.model, kept)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -484,17 +490,6 @@ def train(model: GPT, run: Run) -> Fitted:
     return Trainer(model, run).fit()
 
 
-def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
-
-
-def _restore(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            weight.copy_(weights[name])
-
-
-def _blend(average: dict[str, Tensor], model: nn.Module, share: float) -> None:
-    current = dict(model.named_parameters())
-    names = list(average)
-    torch._foreach_lerp_([average[n] for n in names], [current[n].detach() for n in names], share)
+def _taught_last(rows: list[int], taught: tuple[bool, ...]) -> tuple[list[int], int]:
+    """The rows with those that a teacher speaks of at the end, and how many these are."""
+    return sorted(rows, key=taught.__getitem__), sum(taught[row] for row in rows)

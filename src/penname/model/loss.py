@@ -5,10 +5,10 @@ its gradient is taken at once, so that 4,096 tokens of a 16,384-word vocabulary 
 
 With a teacher (Hinton, Vinyals and Dean 2015) the loss of a token is
 
-    (1 - share) * cross-entropy + share * temperature^2 * KL(teacher || student)
+    (1 - share) * cross-entropy + share * temperature^2 * cross-entropy against the teacher's chances
 
-with both softmaxes of the second term at the temperature; its square keeps the gradient's size. A target that is not
-scored (`IGNORE`) has neither term.
+with both softmaxes of the second term at the temperature; its square keeps the gradient's size, which is that of
+KL(teacher || student). A target that is not scored (`IGNORE`) has neither term.
 """
 
 from typing import Any, NamedTuple
@@ -46,8 +46,8 @@ def plain_loss(hidden: Tensor, table: Tensor, targets: Tensor, taught: Taught | 
         return loss
     wanted = F.linear(taught.hidden, taught.table.to(taught.hidden.dtype)).float()
     ours, theirs = (each.div(taught.temperature).log_softmax(dim=-1) for each in (logits, wanted))
-    gap = (theirs.exp() * (theirs - ours)).sum(dim=-1) * (targets != IGNORE)
-    return (1 - taught.share) * loss + taught.share * taught.temperature**2 * gap.sum()
+    soft = -(theirs.exp() * ours).sum(dim=-1) * (targets != IGNORE)
+    return (1 - taught.share) * loss + taught.share * taught.temperature**2 * soft.sum()
 
 
 def sliced_loss(
@@ -79,9 +79,7 @@ class _Sliced(torch.autograd.Function):
     """Linear layer and loss in one (the idea of Liger Kernel, Hsu et al. 2024)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int, taught: Taught | None
-    ) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, targets: Tensor, rows: int, taught: Taught | None) -> Tensor:
         weight = table.to(hidden.dtype)
         total = hidden.new_zeros((), dtype=torch.float32)
         training = hidden.requires_grad or table.requires_grad
@@ -140,22 +138,26 @@ def _slopes(
 def _slope(logits: Tensor, target: Tensor, taught: Taught | None, training: bool) -> tuple[Tensor, Tensor]:
     """The summed loss of a few tokens, and, in the place of the logits (n, vocab), its gradient by them."""
     kept = target != IGNORE
+    share = 0.0 if taught is None else taught.share
     soft = None if taught is None else _soft(logits, taught, training)
     place = target.clamp(min=0)[:, None]
     chosen, peak = logits.gather(1, place), logits.amax(dim=-1, keepdim=True)
     # In place from here on: a copy of the logits costs as much time as their product.
     chances = logits.sub_(peak).exp_()
     mass = chances.sum(dim=-1, keepdim=True)
-    losses = (mass.log() + peak - chosen).squeeze(1)
-    if taught is not None and soft is not None:
-        losses = (1 - taught.share) * losses + taught.share * soft[0]
+    level = (mass.log() + peak).squeeze(1)
+    losses = level - chosen.squeeze(1)
+    if soft is not None:
+        losses = (1 - share) * losses + share * (soft.loss if soft.whole else level + soft.loss)
     total = (losses * kept).sum()
     if not training:
         return total, logits
     slope = chances.div_(mass)
-    slope.scatter_add_(1, place, torch.full_like(mass, -1.0))
-    if taught is not None and soft is not None:
-        slope.mul_(1 - taught.share).add_(soft[1], alpha=taught.share)
+    if soft is not None and soft.whole:
+        slope.mul_(1 - share)
+    slope.scatter_add_(1, place, torch.full_like(mass, share - 1.0))
+    if soft is not None:
+        slope.add_(soft.slope, alpha=share)
     return total, slope.mul_(kept[:, None])
 
 
@@ -167,14 +169,24 @@ def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
     return product.float() if total is None else total.add_(product)
 
 
-def _soft(logits: Tensor, taught: Taught, training: bool) -> tuple[Tensor, Tensor]:
-    """temperature^2 * KL(teacher || student) of a slice's tokens, (rows,), and its slope by their logits (rows, vocab).
+class _Soft(NamedTuple):
+    """What soft targets add to a slice's loss (n,) and to its slope by the logits (n, vocab)."""
 
-    The slope is temperature * (student - teacher), in chances at the temperature; empty unless `training`.
-    """
-    said = taught.hidden
-    theirs = (said @ taught.table.to(said.dtype).T).float().div_(taught.temperature).log_softmax(dim=-1)
-    ours = (logits / taught.temperature).log_softmax(dim=-1)
-    chances = theirs.exp()
-    gap = (chances * theirs.sub_(ours)).sum(dim=-1) * taught.temperature**2
-    return gap, ours.exp_().sub_(chances).mul_(taught.temperature) if training else ours[:0]
+    loss: Tensor
+    slope: Tensor
+    whole: bool
+    """Whether they hold the student's own part too: at temperature 1 it is that of the text, and computed there."""
+
+
+def _soft(logits: Tensor, taught: Taught, training: bool) -> _Soft:
+    """temperature^2 * cross-entropy of a slice's tokens against what the teacher expects."""
+    said, heat = taught.hidden, taught.temperature
+    wanted = said @ taught.table.to(said.dtype).T
+    if heat == 1:
+        chances = wanted.softmax(dim=-1, dtype=torch.float32)
+        loss = (chances * logits).sum(dim=-1).neg_()
+        return _Soft(loss, chances.neg_(), whole=False)
+    chances = wanted.float().div_(heat).softmax(dim=-1)
+    ours = (logits / heat).log_softmax(dim=-1)
+    loss = (chances * ours).sum(dim=-1).mul_(-(heat**2))
+    return _Soft(loss, ours.exp_().sub_(chances).mul_(heat) if training else ours[:0], whole=True)

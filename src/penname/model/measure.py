@@ -33,6 +33,8 @@ _COMPILE_PAYS = 1_800.0
 """Seconds a run must have on a CPU before compiling, which takes 10 to 60 of them, is tried."""
 _COMPILE_GAIN = 1.05
 """How many times as fast compiled steps must be to be kept."""
+_TAUGHT = 0.5
+"""Share of the windows that a copy of the network reads while it is measured."""
 _PROBED_BYTES = 32 * 2**20
 
 
@@ -58,6 +60,8 @@ class Speeds:
     """Whether the layers are compiled, which was measured to be faster."""
     checkpointing: bool = False
     """Whether activations are computed twice instead of kept."""
+    taught_seconds: float = 0.0
+    """What a copy of the network that reads `micro_rows` windows too adds; 0: as long as it scores them."""
     one_seconds: float = 0.0
     """Forwards and backwards through one window, where that is not its share of `micro_seconds`; 0: it is."""
 
@@ -67,16 +71,22 @@ class Speeds:
         window = context / tokens_per_second
         return cls(micro_rows, context, window * micro_rows, 0.0, 3 * tokens_per_second, 20 * window / context, 0.0)
 
-    def step_seconds(self, rows: int) -> float:
-        """Seconds of an optimizer step over `rows` windows; a GPU is hardly faster with few of them."""
+    def step_seconds(self, rows: int, taught: float = 0.0) -> float:
+        """Seconds of an optimizer step over `rows` windows; a GPU is hardly faster with few of them.
+
+        `taught`: the share of the windows that a copy of the network reads too.
+        """
+        if taught:
+            window = self.taught_seconds / self.micro_rows or self.context / self.scored
+            return self.step_seconds(rows) + taught * rows * window
         if self.one_seconds and rows < self.micro_rows:
             share = (rows - 1) / (self.micro_rows - 1)
             return self.one_seconds + share * (self.micro_seconds - self.one_seconds) + self.update_seconds
         return rows / self.micro_rows * self.micro_seconds + self.update_seconds
 
-    def tokens_per_second(self, rows: int) -> float:
+    def tokens_per_second(self, rows: int, taught: float = 0.0) -> float:
         """Training tokens a second in steps of `rows` windows."""
-        return rows * self.context / self.step_seconds(rows)
+        return rows * self.context / self.step_seconds(rows, taught)
 
 
 def measure_speeds(
@@ -85,6 +95,7 @@ def measure_speeds(
     context: int,
     micro_rows: int,
     *,
+    anchor: GPT | None = None,
     sample: Callable[[GPT], object] | None = None,
     folder: Path | None = None,
     checkpointing: bool = False,
@@ -92,8 +103,10 @@ def measure_speeds(
 ) -> Speeds:
     """Measure every part of a run of `model` here; a second on a fast device, ten on a slow one.
 
-    `sample` writes a sample text, `folder` is where checkpoints will lie, `seconds` is what the run may take: where it
-    is long enough to repay it, compiled layers are tried and kept if they are faster.
+    `anchor` is a copy of the network that is to say what it expects of replayed text; a slow device is not asked what
+    that takes: as much as scoring (LAB.md). `sample` writes a sample text, `folder` is where checkpoints will lie,
+    `seconds` is what the run may take: where it is long enough to repay it, compiled layers are tried and kept if they
+    are faster.
     """
     trainer = _trainer(model, device, context, micro_rows)
     model.checkpointing = checkpointing
@@ -104,9 +117,13 @@ def measure_speeds(
     else:
         compiled = False
     one = 0.0 if device.slow or micro_rows == 1 else min(micro, _steps(_trainer(model, device, context, 1))[0])
+    taught = 0.0
+    if anchor is not None and not device.slow:
+        beside, _ = _steps(_trainer(model, device, context, micro_rows, anchor))
+        taught = max(0.0, beside - micro) / _TAUGHT
     model.dropout = 0.0
     parameters = model.config.parameters()
-    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing, one)
+    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing, taught, one)
     with model.uncompiled():
         return replace(
             found,
@@ -123,8 +140,8 @@ def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
     return rows * context / (micro + update)
 
 
-def _trainer(model: GPT, device: Device, context: int, rows: int) -> "Trainer":
-    """A run that learns nothing."""
+def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | None = None) -> "Trainer":
+    """A run that learns nothing; `anchor` says what it expects of half of the rows."""
     from penname.model.loop import Run, Trainer
 
     ids = np.arange(context * 4 + 1) % model.config.vocab_size
@@ -138,8 +155,14 @@ def _trainer(model: GPT, device: Device, context: int, rows: int) -> "Trainer":
         table_lr=0.0,
         weight_decay=0.0,
         dropout=0.1,
+        teacher_share=0.9 if anchor is not None else 0.0,
     )
-    return Trainer(model, Run(settings, Mixture([(stream, 1.0)], rows), device, micro_rows=rows))
+    parts = [(stream, 1.0)]
+    if anchor is not None:
+        parts = [(stream, 1 - _TAUGHT), (Stream(ids, np.array([ids.size], np.int64), context, 1), _TAUGHT)]
+    run = Run(settings, Mixture(parts, rows), device, micro_rows=rows, teacher=anchor)
+    run.taught_part = 1 if anchor is not None else None
+    return Trainer(model, run)
 
 
 def _steps(trainer: "Trainer") -> tuple[float, float]:

@@ -4,8 +4,10 @@ GPT-BERT (Charpentier and Samuel 2024) trains one network both ways: causally, a
 hidden token is predicted from the position before it. The masked way has one vector of its own, which stays here: the
 saved model is a plain decoder.
 
-In causal steps a teacher may say what it expects of each token (Hinton, Vinyals and Dean 2015; `loss` has the sum). It
-sees the text as it is, also where the student's input is hidden, and it leaves no trace either.
+In causal steps a teacher may say what it expects of each token (Hinton, Vinyals and Dean 2015; `loss` has the sum), of
+all rows or of some: a base that says it of replayed text only keeps what is adapted from forgetting (learning without
+forgetting, Li and Hoiem 2016). It sees the text as it is, also where the student's input is hidden, and it leaves no
+trace either.
 """
 
 import torch
@@ -38,8 +40,18 @@ class Objective(nn.Module):
         if teacher is not None and self.share:
             self.teachers = (teacher.to(gpt.lm_head.weight.device).eval().requires_grad_(False),)
 
-    def forward(self, ids: Tensor, targets: Tensor, hide: Tensor | None, causal: bool) -> Tensor:
-        """Summed loss in nats. ids, targets: (rows, context); hide: (rows, context) of places to cover, or None."""
+    def forward(
+        self,
+        ids: Tensor,
+        targets: Tensor,
+        hide: Tensor | None,
+        causal: bool,
+        spoken: int | None = None,
+    ) -> Tensor:
+        """Summed loss in nats. ids, targets: (rows, context); hide: (rows, context) of places to cover, or None.
+
+        `spoken`: the number of rows, the last ones, that a teacher speaks of; None: all of them.
+        """
         inputs = None
         if self.needs_vector:
             inputs = self.gpt.model.embed_tokens(ids)
@@ -48,9 +60,19 @@ class Objective(nn.Module):
             else:
                 inputs = torch.where(hide[..., None], self.hidden_token.to(inputs.dtype), inputs)
         hidden = self.gpt.hidden(ids, causal=causal, inputs=inputs)
-        flat = hidden.reshape(-1, hidden.size(-1))
+        spoken = ids.size(0) if spoken is None else spoken
+        if not causal or not self.teachers or not spoken:
+            return self.loss(hidden, targets, None)
+        if spoken == ids.size(0):
+            return self.loss(hidden, targets, self.taught(ids))
+        # The teacher reads no row that it says nothing of.
+        said = self.loss(hidden[-spoken:], targets[-spoken:], self.taught(ids[-spoken:]))
+        return said + self.loss(hidden[:-spoken], targets[:-spoken], None)
+
+    def loss(self, hidden: Tensor, targets: Tensor, taught: Taught | None) -> Tensor:
+        """Summed loss of hidden states (rows, context, width)."""
         loss = sliced_loss if self.sliced else plain_loss
-        taught = self.taught(ids) if causal and self.teachers else None
+        flat = hidden.reshape(-1, hidden.size(-1))
         return loss(flat, self.gpt.lm_head.weight, targets.reshape(-1), taught=taught)
 
     def taught(self, ids: Tensor) -> Taught:

@@ -4,9 +4,10 @@
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
-up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): three or four passes
-over the blog, half of each batch the base's own text, AdamW, dropout 0.1, rates falling to zero; the larger the blog
-and the more tokens a step has, the higher the rates. What the time does not allow is given up.
+up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): two or three passes
+over the blog, more than half of each batch the base's own text, of which a copy of the base says what it expects,
+AdamW, dropout 0.1, rates falling to zero; the larger the blog and the more tokens a step has, the higher the rates.
+What the time does not allow is given up.
 """
 
 import math
@@ -32,17 +33,24 @@ __all__ = [
 
 _SMALL, _LARGE = 7_000, 600_000
 """Blog tokens between which the rule was measured; beyond them it stays as it is there."""
-_SHARE = 0.5
+_SHARE = 0.4
 """Of a batch that is blog, where the time allows all passes."""
 _TOKENS, _POWER = 32 * 1024, 0.42
 """Tokens of the largest step, for which the rates of `by_size` hold, and the power of a smaller step's part of it by
 which they are lower: a noisier gradient wants a lower rate. On a CPU higher ones learned as much and forgot more."""
-_LEAST_STEPS = 120
+_LEAST_STEPS = {False: 120, True: 200}
+"""Steps that a short run should have, by whether the device is slow: there the update of the weights, which is all that
+a further step costs, is little beside the windows."""
+_ANCHOR = 0.9
+"""Of the loss of replayed text, that against what the base expects of it: the base forgets a quarter less in a CPU's
+time, and a sixth less in a long run, and the blog is learned as well or better (LAB.md)."""
 _DROPOUT, _READ_AGAIN = 0.1, 1.5
 """Dropout, and the passes over the blog from which on it helps."""
-_MOST_BLOG, _SHORT = 0.8, 1.5
+_MOST_BLOG, _SHORT = 0.8, 2.4
 """Blog of a batch when time is short, at most, and the passes up to which it is more than the usual part: in few steps
 it is the rate, not the missing replay, that makes the base forget."""
+_HURRIED = 0.9
+"""The same where there is not even time for as many tokens as the blog has."""
 _EVALUATIONS, _SAMPLES, _BALANCING, _SETTLING = 0.06, 0.03, 0.03, 0.012
 """Shares of the time that evaluations, samples, balancing words and a look at general text (two are taken) may take."""
 SAVE_EVERY = 60.0
@@ -115,12 +123,12 @@ class BySize:
 def by_size(blog_tokens: int) -> BySize:
     """The settings for a blog of so many tokens, between the two ends that were measured, evenly in its logarithm.
 
-    A small blog is learned by heart at a high rate, and in a fourth pass.
+    A small blog is learned by heart at a high rate, and in a third pass, a large one in a fourth.
     """
     place = math.log(max(blog_tokens, 1) / _SMALL) / math.log(_LARGE / _SMALL)
     place = min(1.0, max(0.0, place))
     matrix_lr = 5e-4 * 2.6 ** (place - 1)
-    return BySize(3 + max(0.0, (place - 0.65) / 0.35), matrix_lr, 4 * matrix_lr)
+    return BySize(2 + place, matrix_lr, 4 * matrix_lr)
 
 
 def full_tokens(blog_tokens: int) -> float:
@@ -133,18 +141,34 @@ def step_rate(tokens: int) -> float:
     return float(min(1.0, (tokens / _TOKENS) ** _POWER))
 
 
-def make_plan(*, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 1024) -> Plan:
-    """Fit passes, replay and batch to the time; every choice comes with its reason."""
+def make_plan(
+    *,
+    blog_tokens: int,
+    speeds: Speeds,
+    device: Device,
+    wishes: Wishes,
+    context: int = 1024,
+    anchored: bool = False,
+) -> Plan:
+    """Fit passes, replay and batch to the time; every choice comes with its reason.
+
+    `anchored`: there is room for a copy of the base, which says what it expects of replayed text.
+    """
     context = min(context, 512) if device.slow else context
     most = 8 if device.slow else 32
-    usual = speeds.tokens_per_second(most)
     rule = by_size(blog_tokens)
-    reasons = [_say_speed(usual, device, speeds)]
-    left = _training_seconds(speeds, usual, wishes.seconds, device)
-    share, passes = _fit(blog_tokens, usual * left, rule.passes, wishes, reasons)
+    reasons = [_say_speed(speeds.tokens_per_second(most), device, speeds)]
+    share = wishes.share or _SHARE
+    # How much replay there is decides the speed, and the speed how much replay: the second turn settles it.
+    for _ in range(2):
+        usual = speeds.tokens_per_second(most, 1 - share if anchored else 0.0)
+        left = _training_seconds(speeds, usual, wishes.seconds, device)
+        share, passes, why = _fit(blog_tokens, usual * left, rule.passes, wishes)
+    reasons.append(why)
     total = passes * blog_tokens / share
-    rows = _rows(total / context, most)
-    steps = _steps(speeds, rows, total, left, wishes)
+    rows = _rows(total / context, most, _LEAST_STEPS[device.slow])
+    taught = 1 - share if anchored else 0.0
+    steps = _steps(speeds, rows, total, left, wishes, taught)
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
@@ -170,15 +194,16 @@ def make_plan(*, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishe
         dropout=dropout,
         goldfish=wishes.goldfish,
         freeze_tables=wishes.freeze_tables,
+        teacher_share=_ANCHOR if taught else 0.0,
         seed=wishes.seed,
     )
+    if taught:
+        reasons.append(f"{_ANCHOR:.0%} of what is learned of replayed text is what the base expects there.")
     wanted = (wishes.passes or rule.passes) * blog_tokens / share / (rows * context)
     return _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
 
 
-def make_scratch_plan(
-    *, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 512
-) -> Plan:
+def make_scratch_plan(*, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 512) -> Plan:
     """A plan for a small network that has the blog alone: Muon, as many passes as the time allows, at most 20."""
     rows = 8 if device.slow else 32
     usual = speeds.tokens_per_second(rows)
@@ -205,21 +230,21 @@ def make_scratch_plan(
     return _finished(settings, 1.0, speeds, device, blog_tokens, wishes, reasons, wanted)
 
 
-def _rows(windows: float, most: int) -> int:
+def _rows(windows: float, most: int, least_steps: int) -> int:
     """Windows in a step: enough steps first, then a number that goes well into micro-batches.
 
     It does not depend on how many go through the network at once: with little memory the same is learned.
     """
-    rows = int(np.clip(windows / _LEAST_STEPS, 2, most))
+    rows = int(np.clip(windows / least_steps, 2, most))
     return rows - rows % 8 if rows > 8 else rows
 
 
-def _steps(speeds: Speeds, rows: int, tokens: float, left: float, wishes: Wishes) -> int:
+def _steps(speeds: Speeds, rows: int, tokens: float, left: float, wishes: Wishes, taught: float = 0.0) -> int:
     """Steps for so many tokens, but no more than the time allows; one at least."""
     if wishes.steps:
         return wishes.steps
     wanted = max(8, round(tokens / (rows * speeds.context)))
-    return max(1, min(wanted, int(left / speeds.step_seconds(rows)))) if wishes.seconds else wanted
+    return max(1, min(wanted, int(left / speeds.step_seconds(rows, taught)))) if wishes.seconds else wanted
 
 
 def _validation_tokens(trained: float) -> int:
@@ -284,7 +309,8 @@ def _finished(
 ) -> Plan:
     """Add up what the run will take."""
     trained = settings.steps * settings.rows * settings.context
-    stepping = settings.steps * speeds.step_seconds(settings.rows)
+    taught = 1 - share if settings.teacher_share else 0.0
+    stepping = settings.steps * speeds.step_seconds(settings.rows, taught)
     tokens = _validation_tokens(speeds.tokens_per_second(settings.rows) * wishes.seconds if wishes.seconds else trained)
     evaluations, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
     balanced = _balance_tokens(speeds, wishes.seconds or stepping)
@@ -345,16 +371,19 @@ def _say_speed(speed: float, device: Device, speeds: Speeds) -> str:
     return f"{speed:,.0f} tokens a second measured here, in {device.precision}{how} ({device.precision_reason})."
 
 
-def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes, reasons: list[str]) -> tuple[float, float]:
-    """Share of blog and passes for a budget of tokens, where `best` passes would be best: fewer passes, less replay."""
+def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes) -> tuple[float, float, str]:
+    """Share of blog and passes for a budget of tokens, and why, where `best` passes would be best.
+
+    Where the budget is small there are fewer passes and less replay.
+    """
     share, passes = wishes.share or _SHARE, wishes.passes or best
     if passes * blog_tokens / share <= budget:
-        reasons.append(f"{_times(passes)} over the blog, {share:.0%} of each batch: what did best on held-out posts.")
-        return share, passes
+        why = f"{_times(passes)} over the blog, {share:.0%} of each batch: what did best on held-out posts."
+        return share, passes, why
     if wishes.share is None:
-        share = float(np.clip(_SHORT * blog_tokens / budget, _SHARE, _MOST_BLOG))
+        most = _HURRIED if budget < blog_tokens else _MOST_BLOG
+        share = float(np.clip(_SHORT * blog_tokens / budget, _SHARE, most))
     if wishes.passes is None:
         passes = min(passes, budget * share / blog_tokens)
     given_up = f"{_times(passes)} instead of {best:.1f}, {1 - share:.0%} replay instead of {1 - _SHARE:.0%}"
-    reasons.append(f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help.")
-    return share, passes
+    return share, passes, f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help."

@@ -146,3 +146,8 @@ class Mixture:
                 return stream, before
             row -= before
         return self.parts[-1][0], row
+
+    def from_part(self, part: int, step: int, first: int, count: int) -> tuple[bool, ...]:
+        """Which of the rows `first` to `first + count` of a step come from stream number `part`."""
+        rows = range(step * self.rows + first, step * self.rows + first + count)
+        return tuple(self.source(row)[0] is self.parts[part][0] for row in rows)

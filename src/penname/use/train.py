@@ -7,10 +7,12 @@ the posts, plans within the time, adapts the base (or trains a small network fro
 on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
 """
 
+import copy
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -244,9 +246,14 @@ class _Job:
         """Give `model` the weights again that it had before training."""
         model.load_state_dict(self._load().model.state_dict())
 
-    def base_weights(self) -> "dict[str, Tensor]":
-        """The weights that the network had before training, read again: kept, they would take memory all the while."""
-        return dict(self._load().model.named_parameters())
+    @cached_property
+    def twin(self) -> "GPT":
+        """A copy of the network as it was before training: made when first asked for."""
+        return copy.deepcopy(self.loaded.model).requires_grad_(False)
+
+    def base_weights(self, anchor: "GPT | None" = None) -> "dict[str, Tensor]":
+        """The weights that the network had before training: those of a copy, or read again."""
+        return dict((anchor or self._load().model).named_parameters())
 
     def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
         """A look at general text, and what the base sees there; None where it is not needed or there is none."""
@@ -275,12 +282,14 @@ class _Job:
         if fit.sparing:
             spare()
         wishes = self.wishes()
+        anchor = None if options.from_scratch or fit.sparing else self.twin
         with events.task("Measuring the speed"):
             speeds = measure_speeds(
                 model,
                 device,
                 context,
                 fit.micro_rows,
+                anchor=anchor,
                 sample=_sampler(self.loaded, self.prepared, device),
                 folder=self.prepared.workspace.folder,
                 checkpointing=fit.checkpointing,
@@ -290,9 +299,18 @@ class _Job:
             # What was spent since the start counts, and so does what comes after: encoding the replay, saving.
             left = wishes.seconds - (time.monotonic() - self.started) - 1.0 - speeds.save_seconds / 4
             wishes = replace(wishes, seconds=max(left, 1.0))
-        make = make_scratch_plan if options.from_scratch else make_plan
-        blog_tokens = int(self.blog.ids.size)
-        plan = make(blog_tokens=blog_tokens, speeds=speeds, device=device, wishes=wishes, context=context)
+        size = int(self.blog.ids.size)
+        if options.from_scratch:
+            plan = make_scratch_plan(blog_tokens=size, speeds=speeds, device=device, wishes=wishes, context=context)
+        else:
+            plan = make_plan(
+                blog_tokens=size,
+                speeds=speeds,
+                device=device,
+                wishes=wishes,
+                context=context,
+                anchored=anchor is not None,
+            )
         return replace(plan, sparing=fit.sparing, reasons=(*plan.reasons, *filter(None, [fit.reason])))
 
     def wishes(self) -> Any:
@@ -329,12 +347,14 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
     context = plan.settings.context
     validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
     look, before = job.look_around(plan)
+    anchor = job.twin if plan.settings.teacher_share else None
     fitted = adapt(
         loaded.model,
         job.blog,
         replay,
         plan,
         device,
+        anchor=anchor,
         cap=options.cap,
         folder=workspace.checkpoints,
         fingerprint=fingerprint,
@@ -344,12 +364,12 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
     )
     record = as_record(fitted, plan) | {"strength": options.strength}
     if options.strength is not None:
-        go_back(fitted.model, job.base_weights(), options.strength)
+        go_back(fitted.model, job.base_weights(anchor), options.strength)
     elif not options.from_scratch:
         with events.task("Settling how far to go from the base"):
             settled = settle(
                 fitted.model,
-                job.base_weights(),
+                job.base_weights(anchor),
                 validate=validate,
                 at_end=fitted.best if validate else None,
                 look=look,

@@ -8,6 +8,7 @@ In: the training and the validation posts; no test post comes here. Out: plans, 
 A trial is measured in tokens, not in seconds, so that trials compare whatever else the machine does.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -47,7 +48,8 @@ class Ground:
         self.loaded, self.device, self.options, self.cap = loaded, device, options, cap
         self.subject = replace(subject, general=_shortened(subject.general)) if device.slow else subject
         self.model: GPT = loaded.model.to(device.torch)
-        self.weights = {name: weight.detach().clone() for name, weight in self.model.named_parameters()}
+        self.anchor: GPT = copy.deepcopy(self.model).requires_grad_(False)
+        self.weights = dict(self.anchor.named_parameters())
         with events.task("Encoding the blog"):
             self.blog = encode(loaded.tokenizer, [post.document for post in subject.training], loaded.end)
         self.replayed: tuple[int, Encoded | None] = (0, None)
@@ -73,6 +75,7 @@ class Ground:
             device=self.device,
             wishes=Wishes(seconds=seconds),
             context=self.context,
+            anchored=True,
         )
         for reason in plan.reasons:
             events.note(f"The default: {reason}")
@@ -106,6 +109,7 @@ class Ground:
                 seed=seed,
             ),
             context=about["context"],
+            anchored=True,
         )
         settings = replace(plan.settings, table_lr=values["table_rate"], weight_decay=values["weight_decay"])
         return replace(
