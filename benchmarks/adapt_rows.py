@@ -74,7 +74,7 @@ class Bench:
         self.texts, self.device = texts, device
         self.base: LoadedModel = load_base()
         self.anchor = load_base().model.to(device.torch)
-        self.first = {name: weight.detach().clone() for name, weight in self.base.model.named_parameters()}
+        self.first = dict(self.anchor.named_parameters())
         self.replay: Encoded = encode_replay(self.base.tokenizer, list(replay_texts()), self.base.end)
         self.general: list[str] = []
         for text in read_documents(heldout):

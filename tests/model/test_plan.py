@@ -64,6 +64,18 @@ def test_a_larger_blog_has_higher_rates_and_more_passes() -> None:
     assert asked.settings.table_lr / asked.settings.matrix_lr == pytest.approx(rules[1].table_lr / rules[1].matrix_lr)
 
 
+@pytest.mark.parametrize("tokens", [7_000, 60_000, 600_000])
+def test_time_that_is_a_little_short_is_used_up_and_changes_little(tokens: int) -> None:
+    """A small blog wants fewer passes than a short run of a large one takes: its share of blog does not jump."""
+    speeds = Speeds(2, 512, 0.01, 0.0, 300_000.0, 0.0, 0.0)
+    whole = planned(None, tokens=tokens, speeds=speeds)
+    short = planned(0.95 * whole.seconds, tokens=tokens, speeds=speeds)
+    assert short.passes == pytest.approx(min(2.4, whole.passes), rel=0.06) or short.share == whole.share
+    assert short.share <= 1.1 * whole.share
+    trained, wanted = (plan.settings.steps * plan.settings.rows for plan in (short, whole))
+    assert trained >= 0.85 * wanted
+
+
 def test_in_little_time_a_step_has_few_windows_so_that_there_are_many_steps() -> None:
     """A GPU's step takes as long with few windows; a CPU's does not."""
     slow = planned(450.0, speeds=Speeds.flat(1_000.0, 512, 2))

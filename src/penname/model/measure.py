@@ -157,12 +157,11 @@ def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | 
         dropout=0.1,
         teacher_share=0.9 if anchor is not None else 0.0,
     )
-    parts = [(stream, 1.0)]
-    if anchor is not None:
-        parts = [(stream, 1 - _TAUGHT), (Stream(ids, np.array([ids.size], np.int64), context, 1), _TAUGHT)]
-    run = Run(settings, Mixture(parts, rows), device, micro_rows=rows, teacher=anchor)
-    run.taught_part = 1 if anchor is not None else None
-    return Trainer(model, run)
+    if anchor is None:
+        return Trainer(model, Run(settings, Mixture([(stream, 1.0)], rows), device, micro_rows=rows))
+    replay = Stream(ids, np.array([ids.size], np.int64), context, 1)
+    mixture = Mixture([(stream, 1 - _TAUGHT), (replay, _TAUGHT)], rows)
+    return Trainer(model, Run(settings, mixture, device, micro_rows=rows, teacher=anchor, taught_part=1))
 
 
 def _steps(trainer: "Trainer") -> tuple[float, float]:

@@ -382,7 +382,7 @@ def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes) -> tuple[
         return share, passes, why
     if wishes.share is None:
         most = _HURRIED if budget < blog_tokens else _MOST_BLOG
-        share = float(np.clip(_SHORT * blog_tokens / budget, _SHARE, most))
+        share = float(np.clip(min(_SHORT, passes) * blog_tokens / budget, _SHARE, most))
     if wishes.passes is None:
         passes = min(passes, budget * share / blog_tokens)
     given_up = f"{_times(passes)} instead of {best:.1f}, {1 - share:.0%} replay instead of {1 - _SHARE:.0%}"

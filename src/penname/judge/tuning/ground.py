@@ -14,8 +14,6 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from penname.core import events
 from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
@@ -27,6 +25,7 @@ from penname.model.measure import Speeds, measure_speed
 from penname.model.plan import Plan, Wishes, make_plan
 from penname.model.strength import go_back
 from penname.model.token_bias import balanced
+from penname.model.weights import put_back
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
@@ -143,10 +142,8 @@ class Ground:
 
     def refresh(self) -> GPT:
         """The network with the base's weights in it, as if it had just been loaded."""
-        with torch.no_grad():
-            for name, weight in self.model.named_parameters():
-                weight.copy_(self.weights[name])
-                weight.grad = None
+        put_back(self.model, self.weights)
+        self.model.zero_grad(set_to_none=True)
         self.model.dropout = 0.0
         return self.model.eval()
 
