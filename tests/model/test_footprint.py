@@ -34,7 +34,8 @@ def test_what_is_given_up_costs_more_and_more() -> None:
     assert [fit.checkpointing for fit in found] == [False, False, False, True, True]
     assert [fit.sparing for fit in found] == [False, False, False, True, True]
     assert found[0].reason == ""
-    assert all("stay the same" in fit.reason for fit in found[1:])
+    assert all("the batch and what is learned stay the same" in fit.reason for fit in found[1:3])
+    assert all("the batch stays the same, and replayed text alone keeps" in fit.reason for fit in found[3:])
     assert "may run out" in found[-1].reason
     for fit, room in zip(found[:-1], (8000, 2600, 1700, 1300), strict=True):
         assert fit.bytes <= room * MIB

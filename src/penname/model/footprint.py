@@ -104,7 +104,10 @@ def _said(rows: int, checkpointing: bool, sparing: bool, room: int) -> str:
     how = [f"{rows} window{'s' if rows > 1 else ''} at once"]
     how += ["the best weights in a file", "no copy of the base beside them"] if sparing else []
     how += ["activations computed twice instead of kept"] if checkpointing else []
-    return f"Memory leaves {_gib(room)}: {', '.join(how)}; the batch and what is learned stay the same."
+    kept = "the batch and what is learned stay the same"
+    if sparing:
+        kept = "the batch stays the same, and replayed text alone keeps the base's English"
+    return f"Memory leaves {_gib(room)}: {', '.join(how)}; {kept}."
 
 
 def _gib(size: float) -> str:

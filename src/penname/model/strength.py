@@ -96,7 +96,7 @@ def _said(strength: float, forgotten: float) -> str:
     if strength < 1 and forgotten > LIMIT:
         return (
             f"{strength:.0%} of the way from the base: all of it would forget {forgotten:.3f} bits per byte of general "
-            f"English, {LIMIT:g} are harmless, and held-out posts lose less than that."
+            f"English, {LIMIT:g} are allowed, and held-out posts lose less than that."
         )
     if strength < 1:
         return f"{strength:.0%} of the way from the base: held-out posts are best predicted there."
