@@ -14,6 +14,7 @@ import json
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,9 @@ def one(
         first = dict((anchor or load_base().model).named_parameters())
         settle(model, first, validate=held, at_end=fitted.best, look=look, before=before)
         clock.append(time.monotonic())
-        writing = balanced(RECOMMENDED, model, blog, device, end=loaded.end, most_tokens=plan.balance_tokens)
+        writing = balanced(
+            RECOMMENDED, model, loaded.tokenizer, blog, device, end=loaded.end, most_tokens=plan.balance_tokens
+        )
         clock.append(time.monotonic())
         save_model(Path(folder) / "model", model.cpu(), loaded.tokenizer, card="", generation=writing, end=loaded.end)
         clock.append(time.monotonic())
@@ -115,9 +118,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--plain", action="store_true", help="launch kernels one by one, where steps could be recorded")
     given = parser.parse_args()
     texts = json.loads(given.texts.read_text(encoding="utf-8"))
     device = pick_device(given.device)
+    device = replace(device, records=device.records and not given.plain)
     wishes = Wishes(seconds=given.minutes * 60 if given.minutes and not given.steps else None, steps=given.steps)
     print(f"{device.name}, {device.precision}, {device.threads} threads ({device.precision_reason})")
     print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}  {PARTS}")

@@ -58,6 +58,7 @@ SETTINGS: tuple[dict[str, float], ...] = (
 COLUMNS = (
     "T",
     "min-p",
+    "words",
     "top-p",
     "repet.",
     "seq.",
@@ -106,7 +107,7 @@ def with_balance(subject: Subject, settings: dict[str, float], device: Device) -
     blog = encode(loaded.tokenizer, [post.document for post in subject.training], loaded.end)
     model = loaded.model.to(device.torch)
     generation = {**loaded.generation, **settings}
-    generation = balanced(generation, model, blog, device, end=loaded.end, most_tokens=60_000)
+    generation = balanced(generation, model, loaded.tokenizer, blog, device, end=loaded.end, most_tokens=60_000)
     changed = replace(loaded, generation=generation)
     return replace(subject, adapted=Candidate(json.dumps(settings), lambda: changed))
 
@@ -153,6 +154,7 @@ def rows(
 _USUAL = (
     ("temperature", 1.0),
     ("min_p", 0.05),
+    ("word_min_p", 0.0),
     ("top_p", 1.0),
     ("repetition_penalty", 1.1),
     ("sequence_penalty", 0.8),

@@ -11,6 +11,7 @@ from penname.judge.copying import CopyIndex
 from penname.judge.guard import CopyGuard
 from penname.model.decoding import decoding_weights
 from penname.model.generate import continue_greedy, gathered, generate, generate_batch
+from penname.model.rules import words_of
 from penname.model.sampling import SamplingSettings
 from penname.text.tokenizer import encode_plain
 
@@ -273,3 +274,24 @@ def test_nothing_of_a_text_is_kept_between_steps():
         assert piece.tokens
         assert not torch.is_inference_mode_enabled()
         assert torch.is_grad_enabled()
+
+
+def test_rare_words_come_and_rare_parts_of_words_do_not():
+    asked = SamplingSettings(min_p=0.9, word_min_p=0.01)
+    begins = words_of(tokenizer(), tokenizer().get_vocab_size(), asked)
+    names = [tokenizer().decode([number]) for number in range(len(begins))]
+    assert all(name[:1] == " " and name[1:2].isalpha() for name, yes in zip(names, begins, strict=True) if yes)
+    assert 10 < int(begins.sum()) < len(begins) - 10
+    assert words_of(tokenizer(), len(begins), SamplingSettings(min_p=0.9)) is None
+    model = network()
+
+    def drawn(settings):
+        found = set()
+        for draft in gathered(generate(model, tokenizer(), "On bread", settings, DEVICE, count=40, **EXACT)):
+            found |= set(encode_plain(tokenizer(), draft.text)[:1])
+        return found
+
+    few = drawn(SamplingSettings(min_p=0.9, repetition_penalty=1.0, max_tokens=1))
+    more = drawn(SamplingSettings(min_p=0.9, word_min_p=0.01, repetition_penalty=1.0, max_tokens=1))
+    assert len(more) > len(few)
+    assert all(begins[token] for token in more - few)

@@ -33,7 +33,7 @@ def test_few_windows_take_longer_than_their_share_where_calls_take_the_time() ->
 def test_a_fast_device_is_measured_with_one_window_too(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(Device, "slow", property(lambda self: False))
-    monkeypatch.setattr(measure, "_steps", lambda trainer: (asked.append(trainer.settings.rows), (0.5, 0.1))[1])
+    monkeypatch.setattr(measure, "_steps", lambda trainer: (asked.append(trainer.settings.rows), (0.5, 0.1, 0.0))[1])
     assert measure_speeds(GPT(SHAPE).initialise(0), CPU, 32, 4).one_seconds == 0.5
     assert asked == [4, 1]
 
@@ -64,7 +64,7 @@ def test_layers_are_compiled_where_the_run_is_long_and_it_is_faster(
     monkeypatch.setattr(Device, "can_compile", lambda self: True)
     monkeypatch.setattr(GPT, "compile_layers", lambda self, wanted: setattr(self, "layers_compiled", wanted))
     monkeypatch.setattr(GPT, "uncompiled", lambda self: contextlib.nullcontext())
-    monkeypatch.setattr(measure, "_steps", lambda trainer: (1.0 / gain if model.layers_compiled else 1.0, 0.1))
+    monkeypatch.setattr(measure, "_steps", lambda trainer: (1.0 / gain if model.layers_compiled else 1.0, 0.1, 0.0))
     speeds = measure_speeds(model, CPU, 32, 2, seconds=seconds)
     assert (speeds.compiled, model.layers_compiled) == (want, want)
     assert speeds.micro_seconds == (1.0 / gain if want else 1.0)
@@ -73,10 +73,10 @@ def test_layers_are_compiled_where_the_run_is_long_and_it_is_faster(
 def test_a_compiler_that_fails_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GPT(SHAPE).initialise(0)
 
-    def steps(trainer: Any) -> tuple[float, float]:
+    def steps(trainer: Any) -> tuple[float, float, float]:
         if model.layers_compiled:
             raise RuntimeError("no C++ compiler")
-        return 1.0, 0.1
+        return 1.0, 0.1, 0.0
 
     monkeypatch.setattr(Device, "can_compile", lambda self: True)
     monkeypatch.setattr(GPT, "compile_layers", lambda self, wanted: setattr(self, "layers_compiled", wanted))

@@ -24,17 +24,19 @@ from penname.model.sampling import (
 LOGITS = npst.arrays(np.float32, st.integers(1, 40), elements=st.floats(-30, 30, width=16))
 
 
-def reference(logits: np.ndarray, chosen: SamplingSettings) -> dict[int, float]:
-    """The filters as they are defined, one token after another, no bounds and no tricks."""
+def reference(logits: np.ndarray, chosen: SamplingSettings, words: frozenset[int] = frozenset()) -> dict[int, float]:
+    """The filters as they are defined, one token after another, no bounds and no tricks; `words` begin a word."""
     weights = torch.softmax((torch.from_numpy(logits) - float(logits.max())) / chosen.temperature, dim=-1).tolist()
     order = sorted(range(len(weights)), key=lambda token: (-weights[token], token))
     kept = {}
     before = 0.0
     for rank, token in enumerate(order):
+        lower = token in words and 0 < chosen.word_min_p < chosen.min_p
+        min_p = chosen.word_min_p if lower else chosen.min_p
         fits = (
             (not chosen.top_k or rank < chosen.top_k)
             and (chosen.top_p == 1 or before < chosen.top_p)
-            and weights[token] >= torch.tensor(weights[order[0]]).mul(chosen.min_p).item()
+            and weights[token] >= torch.tensor(weights[order[0]]).mul(min_p).item()
             and weights[token] >= np.finfo(np.float32).tiny
         )
         if fits:
@@ -50,11 +52,14 @@ def reference(logits: np.ndarray, chosen: SamplingSettings) -> dict[int, float]:
     top_k=st.integers(0, 45),
     top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
     min_p=st.one_of(st.just(0.0), st.floats(0.0, 1.0)),
+    word_min_p=st.one_of(st.just(0.0), st.floats(0.0, 0.5)),
 )
-def test_filters_keep_what_the_slow_definition_keeps(logits, temperature, top_k, top_p, min_p):
-    chosen = SamplingSettings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-    found = candidates(torch.from_numpy(logits)[None], chosen)[0]
-    wanted = reference(logits, chosen)
+def test_filters_keep_what_the_slow_definition_keeps(logits, temperature, top_k, top_p, min_p, word_min_p):
+    chosen = SamplingSettings(temperature, top_k, top_p, min_p, word_min_p)
+    # Every third token begins a word.
+    words = torch.arange(len(logits)) % 3 == 0
+    found = candidates(torch.from_numpy(logits)[None], chosen, words)[0]
+    wanted = reference(logits, chosen, frozenset(range(0, len(logits), 3)))
     # A probability on the very edge of a filter may fall to either side of it by rounding.
     edge = set(wanted) ^ set(found.ids.tolist())
     sums = np.cumsum(sorted(wanted.values(), reverse=True))
@@ -71,6 +76,17 @@ def test_the_most_probable_token_always_passes(logits, temperature, top_k, min_p
     chosen = SamplingSettings(temperature=temperature, top_k=top_k, min_p=min_p, top_p=0.01)
     found = candidates(torch.from_numpy(logits)[None], chosen)[0]
     assert found.ids[0] == int(np.argmax(logits))
+
+
+def test_a_rare_word_may_come_where_a_rare_part_of_one_may_not():
+    logits = torch.tensor([0.9, 0.03, 0.03, 0.04]).log()[None]
+    chosen = SamplingSettings(min_p=0.05, word_min_p=0.02)
+    words = torch.tensor([False, True, False, True])
+    assert candidates(logits, chosen, words)[0].ids.tolist() == [0, 3, 1]
+    # Nothing says which tokens begin a word, or the bound for them is no lower.
+    assert candidates(logits, chosen)[0].ids.tolist() == [0]
+    assert candidates(logits, SamplingSettings(min_p=0.05, word_min_p=0.2), words)[0].ids.tolist() == [0]
+    assert candidates(logits, SamplingSettings(min_p=0.05), words)[0].ids.tolist() == [0]
 
 
 def test_rows_are_filtered_each_for_itself():
@@ -160,10 +176,10 @@ def test_every_setting_has_a_sentence():
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    wrong = SamplingSettings(temperature=math.nan, top_p=0.0, min_p=2.0, top_k=-1, max_tokens=0)
+    wrong = SamplingSettings(temperature=math.nan, top_p=0.0, min_p=2.0, word_min_p=-1.0, top_k=-1, max_tokens=0)
     with pytest.raises(InputError) as caught:
         wrong.check()
-    for name in ("temperature", "top_p", "min_p", "top_k", "max_tokens"):
+    for name in ("temperature", "top_p", "min_p", "word_min_p", "top_k", "max_tokens"):
         assert name in str(caught.value)
 
 
@@ -172,6 +188,10 @@ def test_settings_come_from_the_folder_unless_given():
     found = settings_from(folder, {"top_k": 3, "seed": 9})
     assert (found.temperature, found.top_k, found.top_p, found.seed) == (0.5, 3, 1.0, 9)
     assert settings_from({**folder, "do_sample": False}, {}).temperature == SamplingSettings().temperature
+    # Who asks for another min-p means it for every token.
+    both = {"min_p": 0.05, "word_min_p": 0.02}
+    assert settings_from(both, {}).words_apart and not settings_from(both, {"min_p": 0.3}).words_apart
+    assert settings_from(both, {"min_p": 0.3, "word_min_p": 0.1}).words_apart
     assert settings_from({"temperature": -4}, {"top_k": 3}) == SamplingSettings(top_k=3)
     with pytest.raises(InputError, match="min_p"):
         settings_from(folder, {"min_p": 3})

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from taught import tokenizer
 
 from penname.core.device import pick_device
 from penname.model.adapt import Encoded
@@ -39,7 +40,9 @@ def texts() -> list[list[int]]:
     return [np.where(generator.random(48) < 0.5, 7, generator.integers(1, 40, 48)).tolist() for _ in range(60)]
 
 
-def expected_counts(model: GPT, texts: list[list[int]], settings: SamplingSettings) -> np.ndarray:
+def expected_counts(
+    model: GPT, texts: list[list[int]], settings: SamplingSettings, words: torch.Tensor | None = None
+) -> np.ndarray:
     """How often each token would be drawn at the places of the texts: the filters as the sampler applies them."""
     counts = np.zeros(CONFIG.vocab_size)
     for text in texts:
@@ -52,7 +55,7 @@ def expected_counts(model: GPT, texts: list[list[int]], settings: SamplingSettin
             recent = [0, *text][max(0, place + 1 - settings.penalty_window) : place + 1]
             if settings.repetition_penalty != 1.0:
                 penalise(row, torch.tensor([recent]), settings.repetition_penalty, spare=0)
-            found = candidates(row, settings)[0]
+            found = candidates(row, settings, words)[0]
             counts[found.ids] += found.weights / found.weights.sum()
     return counts
 
@@ -90,12 +93,23 @@ def test_no_more_tokens_are_read_than_asked(model, texts):
     assert some == fit_token_bias(model, texts[:2], TRUNCATED, device, end=0)
 
 
+def test_a_bound_of_their_own_for_words_counts(model, texts):
+    apart = replace(TRUNCATED, min_p=0.9, word_min_p=0.02)
+    words = torch.arange(CONFIG.vocab_size) >= 20
+    plain = expected_counts(model, texts, apart, words)
+    assert plain[1:20].sum() < 0.1 * plain[20:].sum()
+    bias = fit_token_bias(model, texts, apart, pick_device("cpu"), end=0, words=words)
+    put_right = expected_counts(model, texts, replace(apart, token_bias=bias), words)
+    wanted = stands(texts)
+    assert np.abs(put_right - wanted).sum() < 0.5 * np.abs(plain - wanted).sum()
+
+
 def test_a_model_folder_says_it_and_the_sampler_reads_it(model, texts):
     ids = np.array([token for text in texts for token in (*text, 0)], np.uint32)
     blog = Encoded(ids, np.flatnonzero(ids == 0) + 1, ids.size)
     generation = balanced(
-        {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.3}, model, blog, pick_device("cpu"), end=0,
-        most_tokens=10_000,
+        {"temperature": 1.0, "min_p": 0.02, "repetition_penalty": 1.3}, model, tokenizer(), blog, pick_device("cpu"),
+        end=0, most_tokens=10_000,
     )  # fmt: skip
     settings = settings_from(generation, {})
     assert dict(settings.token_bias)[7] > 0.5

@@ -85,7 +85,7 @@ Memory = Annotated[
 ]
 DemoMinutes = Annotated[float, Option("--minutes", help="Time that training may take.")]
 Steps = Annotated[int | None, Option(help="Optimizer steps, instead of a time.")]
-BlogPasses = Annotated[float | None, Option("--passes", help="Passes over the training posts. [default: 4]")]
+BlogPasses = Annotated[float | None, Option("--passes", help="Passes over the training posts. [default: 2 to 3, by their size]")]
 Share = Annotated[float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")]
 Rate = Annotated[float | None, Option(help="Peak learning rate.")]
 Dropout = Annotated[float | None, Option(help="Share of activations dropped.")]
@@ -176,6 +176,9 @@ Temperature = Annotated[float | None, Option(help="Above 1 bolder, below 1 safer
 TopK = Annotated[int | None, Option(help="Draw from this many most probable tokens.")]
 TopP = Annotated[float | None, Option(help="Draw from the fewest tokens that hold this share.")]
 MinP = Annotated[float | None, Option(help="Draw from tokens at least this probable beside the first.")]
+WordMinP = Annotated[
+    float | None, Option("--word-min-p", help="The same for tokens that begin a word (0: as --min-p).")
+]
 RepetitionPenalty = Annotated[float | None, Option(help="Make the last tokens less probable: 1 off, 1.1 mildly.")]
 SequencePenalty = Annotated[
     float | None,

@@ -10,9 +10,9 @@ Every capability is tried, not assumed. No other module asks what kind of device
 import contextlib
 import os
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penname.core import events, vulkan
 from penname.core.errors import InputError
@@ -21,6 +21,7 @@ from penname.core.memory import free_memory, keep_freed, resident, resident_peak
 if TYPE_CHECKING:
     import torch
 
+Found = TypeVar("Found")
 KINDS = ("cuda", "xpu", "mps", "vulkan", "cpu")
 """Tried in this order by `auto`. ROCm builds of PyTorch call their device `cuda` too."""
 
@@ -48,6 +49,8 @@ class Device:
     """CPU threads that could be used; 0 on other devices."""
     precisions: tuple[str, ...] = ("fp32",)
     """What it multiplies correctly: some of bf16, fp16, fp32."""
+    records: bool = False
+    """Whether a step can be recorded and replayed at once."""
     attention: str = "math"
     """The attention kernel that PyTorch has for it: flash, efficient, cudnn, or math (none: plain products)."""
 
@@ -96,6 +99,19 @@ class Device:
         from penname.core.probe import compile_works
 
         return self.compiles and compile_works(self.kind)
+
+    def record(self, work: "Callable[[], Found]") -> "tuple[Found, Callable[[], None]]":
+        """Record what `work` launches, without running it: what it returned, and a function that runs it.
+
+        It always reads and writes the same memory, what it returned included.
+        """
+        import torch
+
+        graph = torch.cuda.CUDAGraph()
+        # Other threads may go on pinning memory meanwhile.
+        with torch.cuda.device(self.torch), torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            found = work()
+        return found, graph.replay
 
     def room(self, most: int = 0) -> int:
         """Bytes that this process may still take: what is free, or what a limit leaves; 0 if unknown.
@@ -234,19 +250,19 @@ def _absent(kind: str) -> str | None:
 def _accelerator(kind: str, index: int, reason: str) -> Device:
     import torch
 
-    from penname.core.probe import attention_of, chosen_precision, one_fused_step, precisions_of, self_test, works
+    from penname.core import probe
 
     device = torch.device(kind, index)
     if kind == "vulkan":
         vulkan.be_strict()
         vulkan.test_step(device)
-    self_test(device)
+    probe.self_test(device)
     module = getattr(torch, kind)
     name = module.get_device_name(index) if hasattr(module, "get_device_name") else "Apple GPU"
     memory = module.get_device_properties(index).total_memory if hasattr(module, "get_device_properties") else 0
-    precisions = precisions_of(device)
-    precision, why = chosen_precision(precisions)
-    return Device(
+    precisions = probe.precisions_of(device)
+    precision, why = probe.chosen_precision(precisions)
+    found = Device(
         kind=kind,
         index=index,
         name=name,
@@ -254,12 +270,13 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
         precision=precision,
         precision_reason=why,
         # On Vulkan the fused step works, but goes through the processor.
-        fused=kind != "vulkan" and works(lambda: one_fused_step(device)),
+        fused=kind != "vulkan" and probe.works(lambda: probe.one_fused_step(device)),
         compiles=kind in ("cuda", "xpu") and _has_triton(),
         memory=int(memory),
         precisions=precisions,
-        attention=attention_of(device, precision),
+        attention=probe.attention_of(device, precision),
     )
+    return replace(found, records=kind == "cuda" and probe.works(lambda: probe.one_recording(found)))
 
 
 def _cpu(reason: str) -> Device:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+    from penname.core.device import Device
+
 _PROBED = (256, 640, 1600)
 """Rows, width and wide width of the products that are timed: those of the shipped base."""
 _PROBE_SECONDS = 0.7
@@ -82,6 +84,37 @@ def chosen_precision(precisions: tuple[str, ...]) -> tuple[str, str]:
         return "bf16", "the device multiplies bfloat16"
     half = "float16 would need loss scaling" if "fp16" in precisions else "no float16 either"
     return "fp32", f"no bfloat16 here, and {half}"
+
+
+def one_recording(device: "Device") -> None:
+    """A product with dropout and its gradient, recorded and replayed, beside the same computed plainly."""
+    import torch
+    import torch.nn.functional as F
+
+    weight = torch.ones(64, 64, device=device.torch, requires_grad=True)
+    inputs = torch.ones(8, 64, device=device.torch)
+
+    def work() -> torch.Tensor:
+        loss = F.dropout(inputs @ weight, 0.5).sum()
+        torch.autograd.backward(loss)
+        return loss.detach()
+
+    def after(seed: int, run: Callable[[], object]) -> tuple[float, float]:
+        assert weight.grad is not None
+        weight.grad.zero_()
+        torch.manual_seed(seed)
+        run()
+        return float(loss), float(weight.grad.sum())
+
+    state = torch.random.get_rng_state()
+    try:
+        work()
+        loss, replay = device.record(work)
+        plain = [after(seed, lambda: loss.copy_(work())) for seed in (1, 2)]
+        if [after(seed, replay) for seed in (1, 2)] != plain:
+            raise RuntimeError("a replayed step differs")
+    finally:
+        torch.random.set_rng_state(state)
 
 
 def one_fused_step(device: "torch.device") -> None:

@@ -11,7 +11,7 @@ The order of a step: evaluate, sample, save, step, log.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_ch
 from penname.model.clock import Clock, stop_on_interrupt
 from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens
+from penname.model.objective import Objective, is_masked_step, prepare_rows, scored_tokens, taught_last
 from penname.model.optim import build_optimizers
 from penname.model.quantise import as_stored
+from penname.model.recorded import Recorded
 from penname.model.settings import TrainSettings, learning_rate
 from penname.model.threads import Threads
 from penname.model.weights import blend, copied, put_back
@@ -158,6 +159,8 @@ class Trainer:
         self.every = 1 if run.device.slow else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
+        plain = not (run.compiled or run.layers_compiled or run.checkpointing or run.sparing or parallel.world() > 1)
+        self.recorded = Recorded(self.add_gradient, run.device, plain)
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
         self.average = copied(model) if run.settings.ema else None
         self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
@@ -244,13 +247,13 @@ class Trainer:
                     raise
                 self.device.free_cache()
                 optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=not self.recorded.enabled)
 
     def gradients(self, windows: Tensor, step: int, masked: bool) -> Tensor:
         """Accumulate the gradient of a step over micro-batches; the same for any number of them."""
         self.model.train()
         for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=not self.recorded.enabled)
         total = torch.zeros((), device=self.device.torch)
         divisor = scored_tokens(self.settings, masked)
         first, _ = parallel.share_of(self.settings.rows)
@@ -261,14 +264,20 @@ class Trainer:
         seed = hash((self.settings.seed, step, parallel.rank())) & 0x7FFFFFFF
         for start in range(0, windows.size(0), micro):
             rows = list(range(start, min(start + micro, windows.size(0))))
-            rows, spoken = (rows, None) if taught is None else _taught_last(rows, taught)
+            rows, spoken = (rows, None) if taught is None else taught_last(rows, taught)
             torch.manual_seed(seed + start)
             placed, last = self.placed(rows, ids, targets, hide), start + micro >= windows.size(0)
-            with parallel.no_sync(self.forward, last), self.device.autocast():
-                loss = self.forward(*placed, not masked, spoken) / divisor
-            (loss * parallel.world()).backward()
-            total += loss.detach()
+            with parallel.no_sync(self.forward, last):
+                total += self.recorded(placed, not masked, spoken, divisor)
         return total
+
+    def add_gradient(self, placed: Sequence[Tensor | None], causal: bool, spoken: int | None, divisor: float) -> Tensor:
+        """Add the gradient of some rows to the weights' own; returns their part of the loss."""
+        with self.device.autocast():
+            loss = self.forward(*placed, causal, spoken) / divisor
+        (loss * parallel.world()).backward()
+        part: Tensor = loss.detach()
+        return part
 
     def placed(self, rows: list[int], *tensors: Tensor | None) -> list[Tensor | None]:
         """The given rows of each tensor, on the device."""
@@ -359,6 +368,7 @@ class Trainer:
 
         With one window left activations are computed twice instead of kept.
         """
+        self.recorded.forget()
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.device.free_cache()
@@ -488,8 +498,3 @@ class Trainer:
 def train(model: GPT, run: Run) -> Fitted:
     """Train `model` in place; see `Run` and `Fitted`."""
     return Trainer(model, run).fit()
-
-
-def _taught_last(rows: list[int], taught: tuple[bool, ...]) -> tuple[list[int], int]:
-    """The rows with those that a teacher speaks of at the end, and how many these are."""
-    return sorted(rows, key=taught.__getitem__), sum(taught[row] for row in rows)

@@ -64,6 +64,8 @@ class Speeds:
     """What a copy of the network that reads `micro_rows` windows too adds; 0: as long as it scores them."""
     one_seconds: float = 0.0
     """Forwards and backwards through one window, where that is not its share of `micro_seconds`; 0: it is."""
+    start_seconds: float = 0.0
+    """What the first steps of a run take longer than others, where steps are recorded."""
 
     @classmethod
     def flat(cls, tokens_per_second: float, context: int, micro_rows: int) -> "Speeds":
@@ -110,7 +112,7 @@ def measure_speeds(
     """
     trainer = _trainer(model, device, context, micro_rows)
     model.checkpointing = checkpointing
-    micro, update = _steps(trainer)
+    micro, update, start = _steps(trainer)
     compiled = device.slow and seconds is not None and seconds >= _COMPILE_PAYS and not checkpointing
     if compiled and device.can_compile():
         micro, compiled = _compiled_steps(trainer, model, micro)
@@ -119,11 +121,13 @@ def measure_speeds(
     one = 0.0 if device.slow or micro_rows == 1 else min(micro, _steps(_trainer(model, device, context, 1))[0])
     taught = 0.0
     if anchor is not None and not device.slow:
-        beside, _ = _steps(_trainer(model, device, context, micro_rows, anchor))
+        beside, _, start = _steps(_trainer(model, device, context, micro_rows, anchor))
+        # The rows that it reads are one more in some steps than in others: two kinds of step are recorded.
+        start = 2 * start
         taught = max(0.0, beside - micro) / _TAUGHT
     model.dropout = 0.0
     parameters = model.config.parameters()
-    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing, taught, one)
+    found = Speeds(micro_rows, context, micro, update, 0.0, 0.0, 0.0, compiled, checkpointing, taught, one, start)
     with model.uncompiled():
         return replace(
             found,
@@ -135,7 +139,7 @@ def measure_speeds(
 
 def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
     """Training tokens a second of `model` here in steps of `rows` windows."""
-    micro, update = _steps(_trainer(model, device, context, rows))
+    micro, update, _ = _steps(_trainer(model, device, context, rows))
     model.dropout = 0.0
     return rows * context / (micro + update)
 
@@ -164,18 +168,22 @@ def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | 
     return Trainer(model, Run(settings, mixture, device, micro_rows=rows, teacher=anchor, taught_part=1))
 
 
-def _steps(trainer: "Trainer") -> tuple[float, float]:
-    """Seconds of the gradient and of the update of a step: medians, the first step left out.
+def _steps(trainer: "Trainer") -> tuple[float, float, float]:
+    """Seconds of the gradient and of the update of a step, medians, and what the first steps take longer than others.
 
-    A slow machine does two more steps, a fast one up to eight within a second.
+    A slow machine does two more steps, a fast one up to eight within a second. Where steps are recorded, those that
+    are replayed count.
     """
+    spare = 3 if trainer.recorded.enabled else 1
     gradients: list[float] = []
     updates: list[float] = []
     windows = torch.from_numpy(trainer.run.mixture.batch(0).astype(np.int64))
-    while len(gradients) < 3 or (len(gradients) < 9 and sum(gradients[1:]) < 1.0):
+    while len(gradients) < spare + 2 or (len(gradients) < spare + 8 and sum(gradients[spare:]) < 1.0):
         gradients.append(_timed(lambda: trainer.gradients(windows, 0, False), trainer.device))
         updates.append(_timed(trainer.update, trainer.device))
-    return statistics.median(gradients[1:]), statistics.median(updates[1:])
+    gradient, update = statistics.median(gradients[spare:]), statistics.median(updates[spare:])
+    start = sum(gradients[:spare]) - spare * gradient if trainer.recorded.enabled else 0.0
+    return gradient, update, max(0.0, start)
 
 
 def _compiled_steps(trainer: "Trainer", model: GPT, plain: float) -> tuple[float, bool]:
@@ -183,7 +191,7 @@ def _compiled_steps(trainer: "Trainer", model: GPT, plain: float) -> tuple[float
     with events.task("Trying compiled layers"):
         model.compile_layers(True)
         try:
-            compiled, _ = _steps(trainer)
+            compiled = _steps(trainer)[0]
         except Exception as error:
             events.warn(f"torch.compile failed ({type(error).__name__}): going on without it.")
             compiled = float("inf")

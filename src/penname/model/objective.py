@@ -105,6 +105,11 @@ def prepare_rows(
     return ids, targets, hide_some
 
 
+def taught_last(rows: list[int], taught: tuple[bool, ...]) -> tuple[list[int], int]:
+    """The rows with those that a teacher speaks of at the end, and how many these are."""
+    return sorted(rows, key=taught.__getitem__), sum(taught[row] for row in rows)
+
+
 def _drawn(ids: Tensor, generator: torch.Generator, first: int) -> Tensor:
     rows, context = ids.shape
     return torch.rand((first + rows, context), generator=generator, device=ids.device)[first:]

@@ -282,7 +282,8 @@ def _counts(speeds: Speeds, tokens: int, seconds: float, device: Device) -> tupl
 def _beside(speeds: Speeds, tokens: int, evaluations: int, samples: int, seconds: float) -> float:
     """Seconds of a run that are not steps."""
     saves = 1 + int(seconds / SAVE_EVERY)
-    return evaluations * tokens / speeds.scored + samples * speeds.sample_seconds + saves * speeds.save_seconds
+    shown = samples * speeds.sample_seconds
+    return speeds.start_seconds + evaluations * tokens / speeds.scored + shown + saves * speeds.save_seconds
 
 
 def _training_seconds(speeds: Speeds, usual: float, seconds: float | None, device: Device) -> float:

@@ -39,6 +39,7 @@ class Rules:
         self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
         self._spaceless: Tensor | None = None
         self._bias = _bias(settings, weights)
+        self._words = words_of(tokenizer, weights.config.vocab_size, settings)
         self.known: dict[int, str] = {}
         """What each token is by itself, once some draft has asked."""
 
@@ -70,7 +71,7 @@ class Rules:
     def advance(self, logits: Tensor, rows: Sequence[Row]) -> list[str]:
         """Take the next token of every row; logits: (rows, vocab). Returns the text that each shows."""
         logits = self._restrained(logits.clone(), rows)
-        found = candidates(logits, self.settings)
+        found = candidates(logits, self.settings, self._words)
 
         def widen(number: int) -> Callable[[], Candidates]:
             return lambda: everything(logits[number], self.settings.temperature)
@@ -108,6 +109,15 @@ class Rules:
             found = [number for number, name in enumerate(names) if not name.startswith(_SPACES)]
             self._spaceless = torch.tensor(found if len(found) < len(names) else [], dtype=torch.long, device=place)
         return self._spaceless
+
+
+def words_of(tokenizer: "Tokenizer", size: int, settings: SamplingSettings) -> Tensor | None:
+    """Which tokens begin a word, (size,): a space and a letter; None where no setting asks."""
+    if not settings.words_apart:
+        return None
+    names = (tokenizer.id_to_token(number) or "" for number in range(size))
+    begins = [name.startswith(_SPACES) and name[1:2].isalpha() for name in names]
+    return torch.tensor(begins)
 
 
 def _bias(settings: SamplingSettings, weights: DecodingWeights) -> Tensor | None:

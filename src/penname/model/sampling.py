@@ -26,8 +26,14 @@ from penname.core.errors import InputError, PennameError
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "sequence_penalty")
-RECOMMENDED = {"temperature": 1.0, "min_p": 0.05, "repetition_penalty": 1.1, "sequence_penalty": 0.8}
+_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "word_min_p", "repetition_penalty", "sequence_penalty")
+RECOMMENDED = {
+    "temperature": 1.0,
+    "min_p": 0.05,
+    "word_min_p": 0.02,
+    "repetition_penalty": 1.1,
+    "sequence_penalty": 0.8,
+}
 """What a model folder of ours says: chosen by figures and by eye (LAB.md)."""
 _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
@@ -53,6 +59,10 @@ class SamplingSettings:
     min_p: float = field(
         default=0.05,
         metadata={"text": "Draw from tokens at least this probable, relative to the most probable."},
+    )
+    word_min_p: float = field(
+        default=0.0,
+        metadata={"text": "The same for tokens that begin a word, where it is lower (0: as min-p)."},
     )
     repetition_penalty: float = field(
         default=1.1, metadata={"text": "Makes the tokens written last less probable (1: off, 1.1: mildly)."}
@@ -87,6 +97,8 @@ class SamplingSettings:
             wrong.append(f"top_p is a share above 0 and at most 1, not {self.top_p:g}")
         if not 0.0 <= self.min_p <= 1.0:
             wrong.append(f"min_p is a share between 0 and 1, not {self.min_p:g}")
+        if not 0.0 <= self.word_min_p <= 1.0:
+            wrong.append(f"word_min_p is a share between 0 and 1, not {self.word_min_p:g}")
         if not 0.1 <= self.repetition_penalty <= 10.0:
             wrong.append(f"repetition_penalty is a number from 0.1 to 10, not {self.repetition_penalty:g}")
         if not 0.0 <= self.sequence_penalty <= 100.0:
@@ -101,6 +113,11 @@ class SamplingSettings:
                 wrong.append(f"{name} must be at least 1, not {getattr(self, name)}")
         if wrong:
             raise InputError("These settings cannot be used: " + "; ".join(wrong) + ".")
+
+    @property
+    def words_apart(self) -> bool:
+        """Whether tokens that begin a word have a bound of their own."""
+        return 0.0 < self.word_min_p < self.min_p
 
     def random(self, draft: int) -> random.Random:
         """The source of random numbers of a draft: the same however many drafts are written beside it."""
@@ -121,6 +138,9 @@ def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> 
     if unknown := sorted(set(given) - set(known)):
         raise InputError(f"There is no setting called {', '.join(unknown)}: use {', '.join(known)}.")
     chosen: dict[str, Any] = {}
+    if "min_p" in given:
+        # Who asks for another min-p means it for every token.
+        given = {"word_min_p": 0.0, **given}
     for name in _FROM_FOLDER if generation.get("do_sample", True) else ():
         value = generation.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -151,15 +171,19 @@ class Candidates:
     weights: Floats
 
 
-def candidates(logits: Tensor, settings: SamplingSettings) -> list[Candidates]:
+def candidates(logits: Tensor, settings: SamplingSettings, words: Tensor | None = None) -> list[Candidates]:
     """The tokens of each row that pass the filters. logits: (rows, vocab), float32; at least one passes.
 
-    top-k (Fan et al. 2018), top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024). At temperature 0 a few
-    of the most probable come, with their logits. Raises `PennameError` when a row holds no number.
+    top-k (Fan et al. 2018), top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024). `words`, (vocab,), says which
+    tokens begin a word: for them `word_min_p` holds. At temperature 0 a few of the most probable come, with their
+    logits. Raises `PennameError` when a row holds no number.
     """
-    greedy = settings.temperature == 0
-    weights = logits if greedy else probabilities(logits, settings.temperature)
-    kept = weights >= (_least_greedy if greedy else _least)(weights, settings)[:, None]
+    apart = words is not None and settings.words_apart and settings.temperature > 0
+    if settings.temperature == 0:
+        weights, kept = logits, logits >= _least_greedy(logits)[:, None]
+    else:
+        weights = probabilities(logits, settings.temperature)
+        kept = weights >= _least(weights, settings, settings.word_min_p if apart else settings.min_p)[:, None]
     where = kept.nonzero(as_tuple=True)
     rows, ids = _array(where[0]), _array(where[1])
     values = _array(weights[where]).astype(np.float64)
@@ -167,7 +191,11 @@ def candidates(logits: Tensor, settings: SamplingSettings) -> list[Candidates]:
     ids, values = ids[order], values[order]
     ends = np.cumsum(np.bincount(rows, minlength=logits.size(0))).tolist()
     edges = zip([0, *ends], ends, strict=False)
-    return [_cut(Candidates(ids[first:end], values[first:end]), settings) for first, end in edges]
+    found = [_cut(Candidates(ids[first:end], values[first:end]), settings) for first, end in edges]
+    if words is None or not apart:
+        return found
+    begins = _array(words)
+    return [_but_rare_parts(each, settings.min_p, begins) for each in found]
 
 
 def everything(logits: Tensor, temperature: float) -> Candidates:
@@ -287,10 +315,10 @@ def _checked(chosen: Mapping[str, Any]) -> SamplingSettings:
     return settings
 
 
-def _least(weights: Tensor, settings: SamplingSettings) -> Tensor:
+def _least(weights: Tensor, settings: SamplingSettings, min_p: float) -> Tensor:
     """A bound for each row that no token which passes the filters lies under: (rows, vocab) -> (rows,)."""
     size = weights.size(-1)
-    least = weights.amax(dim=-1) * settings.min_p
+    least = weights.amax(dim=-1) * min_p
     if 0 < settings.top_k < size:
         least = torch.maximum(least, weights.topk(settings.top_k).values[:, -1])
     if settings.top_p < 1:
@@ -300,7 +328,7 @@ def _least(weights: Tensor, settings: SamplingSettings) -> Tensor:
     return least.clamp_min(torch.finfo(weights.dtype).tiny)
 
 
-def _least_greedy(logits: Tensor, _: SamplingSettings) -> Tensor:
+def _least_greedy(logits: Tensor) -> Tensor:
     """The logit of the last of a few most probable tokens; a banned one stays out: (rows, vocab) -> (rows,)."""
     last = logits.topk(min(_GREEDY, logits.size(-1))).values[:, -1]
     return last.clamp_min(torch.finfo(logits.dtype).min)
@@ -319,6 +347,12 @@ def _cut(found: Candidates, settings: SamplingSettings) -> Candidates:
         reached = np.searchsorted(np.cumsum(found.weights), settings.top_p) + 1
         count = min(count, int(reached))
     return Candidates(found.ids[:count], found.weights[:count])
+
+
+def _but_rare_parts(found: Candidates, min_p: float, words: npt.NDArray[np.bool_]) -> Candidates:
+    """The candidates that begin a word, and of the others those that min-p lets pass."""
+    fits = words[found.ids] | (found.weights >= np.float32(found.weights[0]) * np.float32(min_p))
+    return Candidates(found.ids[fits], found.weights[fits])
 
 
 def _sorted(ids: Ids, values: Floats) -> Candidates:

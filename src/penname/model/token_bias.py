@@ -24,9 +24,12 @@ from torch import Tensor
 from penname.core import events
 from penname.core.device import Device
 from penname.model.gpt import GPT
+from penname.model.rules import words_of
 from penname.model.sampling import SamplingSettings, settings_from
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from penname.model.adapt import Encoded
 
 WINDOW = 256
@@ -47,12 +50,21 @@ Ids = npt.NDArray[np.int64]
 
 
 def balanced(
-    generation: Mapping[str, Any], model: GPT, blog: "Encoded", device: Device, *, end: int, most_tokens: int
+    generation: Mapping[str, Any],
+    model: GPT,
+    tokenizer: "Tokenizer",
+    blog: "Encoded",
+    device: Device,
+    *,
+    end: int,
+    most_tokens: int,
 ) -> dict[str, Any]:
     """`generation` with the `sequence_bias` that makes `model`, written with it, use words as often as `blog` does."""
     with events.task("Balancing words"):
         settings = settings_from({**generation, "sequence_bias": None}, {})
-        bias = fit_token_bias(model, _beginnings(blog), settings, device, end=end, most_tokens=most_tokens)
+        words = words_of(tokenizer, model.config.vocab_size, settings)
+        texts = _beginnings(blog)
+        bias = fit_token_bias(model, texts, settings, device, end=end, most_tokens=most_tokens, words=words)
     return {**generation, "sequence_bias": [[[token], value] for token, value in bias] or None}
 
 
@@ -64,11 +76,13 @@ def fit_token_bias(
     *,
     end: int,
     most_tokens: int = 60_000,
+    words: Tensor | None = None,
 ) -> tuple[tuple[int, float], ...]:
     """What to add to logits so that tokens are drawn as often as `texts` (lists of ids, no end marks) have them.
 
-    Reads the first `WINDOW` tokens of each text until `most_tokens` are read. Temperature, min-p and the repetition
-    penalty of `settings` count. Nothing is fitted at temperature 0, or where there is no text.
+    Reads the first `WINDOW` tokens of each text until `most_tokens` are read. Temperature, min-p, that of `words` (see
+    `candidates`) and the repetition penalty of `settings` count. Nothing is fitted at temperature 0, or where there is
+    no text.
     """
     chosen: list[Sequence[int]] = []
     left = most_tokens
@@ -81,7 +95,7 @@ def fit_token_bias(
     if not chosen or settings.temperature == 0:
         return ()
     places = _read(model, chosen, settings, device, end)
-    return _fitted(*places, settings, end)
+    return _fitted(*places, settings, end, words)
 
 
 def _beginnings(blog: "Encoded") -> Iterator[list[int]]:
@@ -143,7 +157,14 @@ def _in_window(read: Sequence[int], candidates: Ids, window: int, model: GPT) ->
 
 
 def _fitted(
-    logits: Tensor, ids: Tensor, recent: Tensor, following: Ids, vocabulary: int, settings: SamplingSettings, end: int
+    logits: Tensor,
+    ids: Tensor,
+    recent: Tensor,
+    following: Ids,
+    vocabulary: int,
+    settings: SamplingSettings,
+    end: int,
+    words: Tensor | None,
 ) -> tuple[tuple[int, float], ...]:
     """Move the bias until the expected counts are those of the texts; the end of a text stays as probable as it is."""
     counts = torch.from_numpy(np.bincount(following, minlength=vocabulary)).float()
@@ -152,7 +173,8 @@ def _fitted(
         expected = torch.zeros(vocabulary)
         for part in range(0, len(logits), 4096):
             rows = slice(part, part + 4096)
-            drawn = _drawn(logits[rows] + bias[ids[rows]], recent[rows], settings)
+            begins = None if words is None else words[ids[rows]]
+            drawn = _drawn(logits[rows] + bias[ids[rows]], recent[rows], settings, begins)
             expected.index_add_(0, ids[rows].flatten(), drawn.flatten())
         # Newton's step for the likelihood of the counts under a normal prior around no bias.
         bias += ((counts - expected - _PRIOR * bias) / (expected + _PRIOR)).clamp_(-_MOST, _MOST)
@@ -161,11 +183,14 @@ def _fitted(
     return tuple((token, round(float(bias[token]), 3)) for token in moved)
 
 
-def _drawn(logits: Tensor, recent: Tensor, settings: SamplingSettings) -> Tensor:
-    """The probability with which each candidate is drawn: (places, candidates)."""
+def _drawn(logits: Tensor, recent: Tensor, settings: SamplingSettings, begins: Tensor | None) -> Tensor:
+    """The probability with which each candidate is drawn; all, and those that begin a word: (places, candidates)."""
     if settings.repetition_penalty != 1.0:
         penalty = settings.repetition_penalty
         logits = torch.where(recent, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
     weights = torch.softmax(logits / settings.temperature, dim=-1)
-    weights = torch.where(weights >= weights.amax(dim=-1, keepdim=True) * settings.min_p, weights, 0.0)
+    least = torch.full((), settings.min_p)
+    if begins is not None:
+        least = torch.where(begins, settings.word_min_p, settings.min_p)
+    weights = torch.where(weights >= weights.amax(dim=-1, keepdim=True) * least, weights, 0.0)
     return weights / weights.sum(dim=-1, keepdim=True)

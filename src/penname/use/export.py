@@ -23,6 +23,7 @@ _KEPT = (
     "top_k",
     "top_p",
     "min_p",
+    "word_min_p",
     "repetition_penalty",
     "sequence_penalty",
     "sequence_bias",

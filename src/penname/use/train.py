@@ -427,7 +427,10 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
     workspace = prepared.workspace
     card = _card(prepared, job, record)
     tokens = plan.balance_tokens
-    generation = balanced(RECOMMENDED, model, job.blog, job.device, end=job.loaded.end, most_tokens=tokens)
+    loaded = job.loaded
+    generation = balanced(
+        RECOMMENDED, model, loaded.tokenizer, job.blog, job.device, end=loaded.end, most_tokens=tokens
+    )
     save_model(
         workspace.model,
         model.cpu(),

@@ -152,7 +152,10 @@ class Ground:
         written = {"temperature": round(values["temperature"], 3), "min_p": round(values["min_p"], 4)}
         generation = {**self.loaded.generation, **written}
         tokens = _BALANCED[self.device.slow]
-        return balanced(generation, self.model, self.blog, self.device, end=self.loaded.end, most_tokens=tokens)
+        loaded = self.loaded
+        return balanced(
+            generation, self.model, loaded.tokenizer, self.blog, self.device, end=loaded.end, most_tokens=tokens
+        )
 
     def weaken(self, strength: float) -> None:
         """Go only so far from the base (0) to the trained network (1)."""
