@@ -85,7 +85,9 @@ Memory = Annotated[
 ]
 DemoMinutes = Annotated[float, Option("--minutes", help="Time that training may take.")]
 Steps = Annotated[int | None, Option(help="Optimizer steps, instead of a time.")]
-BlogPasses = Annotated[float | None, Option("--passes", help="Passes over the training posts. [default: 2 to 3, by their size]")]
+BlogPasses = Annotated[
+    float | None, Option("--passes", help="Passes over the training posts. [default: 2 to 3, by their size]")
+]
 Share = Annotated[float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")]
 Rate = Annotated[float | None, Option(help="Peak learning rate.")]
 Dropout = Annotated[float | None, Option(help="Share of activations dropped.")]
