@@ -82,28 +82,28 @@ def total(tensors: list[Tensor | None], *rest: Any) -> Tensor:
 
 
 def test_each_kind_is_recorded_the_third_time_it_comes() -> None:
-    recorded = Recorded(total, CARD)
+    recorded = Recorded(CARD)
     for number in range(4):
         ones = torch.ones(2, 2) * number
-        assert float(recorded([ones, None], True, 3)) == 8 * number
-        assert float(recorded([ones, ones], True, 3)) == 16 * number
+        assert float(recorded(total, [ones, None], True, 3)) == 8 * number
+        assert float(recorded(total, [ones, ones], True, 3)) == 16 * number
         assert len(recorded._recordings) == (0 if number < 2 else 2)
 
 
 def test_too_many_kinds_or_too_little_memory_are_computed_plainly() -> None:
-    many = Recorded(total, CARD)
+    many = Recorded(CARD)
     for size in range(1, 8):
         for _ in range(4):
-            assert float(many([torch.ones(size)], 1)) == size
+            assert float(many(total, [torch.ones(size)], 1)) == size
     assert len(many._recordings) == 4
 
     class Full(Card):
         def room(self, most: int = 0) -> int:
             return 1
 
-    full = Recorded(total, Full(**vars(CARD)))
-    assert [float(full([torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
-    assert not full.enabled and not full._recordings
+    full = Recorded(Full(**vars(CARD)))
+    assert [float(full(total, [torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
+    assert not full._recordings
 
 
 def test_a_failed_recording_is_no_reason_to_stop() -> None:
@@ -113,9 +113,9 @@ def test_a_failed_recording_is_no_reason_to_stop() -> None:
         def record(self, work: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    broken = Recorded(total, Broken(**vars(CARD)))
+    broken = Recorded(Broken(**vars(CARD)))
     with events.listening(lambda event: said.append(event.text)):
-        assert [float(broken([torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
+        assert [float(broken(total, [torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
     assert not broken.enabled
     assert said == ["A step could not be recorded (RuntimeError): its kernels are launched one by one."]
-    assert not Recorded(total, CPU).enabled and not Recorded(total, CARD, wanted=False).enabled
+    assert not Recorded(CPU).enabled and not Recorded(CARD, wanted=False).enabled

@@ -160,7 +160,7 @@ class Trainer:
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
         plain = not (run.compiled or run.layers_compiled or run.checkpointing or run.sparing or parallel.world() > 1)
-        self.recorded = Recorded(self.add_gradient, run.device, plain)
+        self.recorded = Recorded(run.device, plain)
         self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
         self.average = copied(model) if run.settings.ema else None
         self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
@@ -268,7 +268,7 @@ class Trainer:
             torch.manual_seed(seed + start)
             placed, last = self.placed(rows, ids, targets, hide), start + micro >= windows.size(0)
             with parallel.no_sync(self.forward, last):
-                total += self.recorded(placed, not masked, spoken, divisor)
+                total += self.recorded(self.add_gradient, placed, not masked, spoken, divisor)
         return total
 
     def add_gradient(self, placed: Sequence[Tensor | None], causal: bool, spoken: int | None, divisor: float) -> Tensor:

@@ -220,6 +220,9 @@ class _Job:
             f"Device: {self.device.name}, {self.device.reason}; "
             f"{self.device.precision}, {self.device.precision_reason}."
         )
+        if options.memory:
+            # Recorded steps keep their activations: memory that is limited is not for that.
+            self.device = replace(self.device, records=False)
         self.loaded = loaded or self._load()
         posts = prepared.side("train")
         with events.task("Encoding the blog"):
