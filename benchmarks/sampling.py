@@ -63,6 +63,7 @@ COLUMNS = (
     "repet.",
     "seq.",
     "bal.",
+    "ex.",
     "AUC",
     "low",
     "high",
@@ -122,7 +123,8 @@ def rows(
     background = list(_first_of(subject.background(), subject.training_words))
     for number, settings in enumerate(wanted):
         started = time.monotonic()
-        chosen = replace(options, sampling=settings)
+        examples = bool(settings.get("example", True))
+        chosen = replace(options, examples=examples, sampling={k: v for k, v in settings.items() if k != "example"})
         written = with_balance(subject, settings, device) if anew else subject
         passages = write_passages(written, Parts(None), CopyGuard(index, 12), device, chosen)
         seconds = time.monotonic() - started
@@ -159,6 +161,7 @@ _USUAL = (
     ("repetition_penalty", 1.1),
     ("sequence_penalty", 0.8),
     ("word_balance", 1.0),
+    ("example", True),
 )
 
 

@@ -206,6 +206,12 @@ def test_masked_text_holds_nothing_private(text: str) -> None:
     assert mask_private(clean) == (clean, Counter())
 
 
+def test_numbers_without_a_space_between_them_come_out_one_after_another() -> None:
+    clean, counts = mask_private("+49 30 1234567" * 12)
+    assert clean == "[phone]" * 12
+    assert counts == Counter(phone=12)
+
+
 def test_the_replacements_are_not_private() -> None:
     assert find_private(" ".join(REPLACEMENTS.values())) == []
 

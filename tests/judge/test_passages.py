@@ -79,7 +79,7 @@ def test_only_what_the_guard_would_have_stopped_is_written_again(monkeypatch: py
     loaded: Any = SimpleNamespace(model=None, tokenizer=None, end=0)
     settings: Any = None
     device: Any = None
-    free, guarded = passages._write_both(loaded, openings, settings, guard, device, 200)
+    free, guarded = passages._write_both(loaded, openings, [(), ()], settings, guard, device, 200)
     assert [each.text for each in free] == [text.strip() for text in texts]
     assert calls[1] == ["Opening| the quick brown fox jumps"], "from where the guard steps in, and this one alone"
     assert guarded[1] == free[1]

@@ -43,7 +43,8 @@ def workspace(tmp_path_factory):
 
 
 def options(workspace: Workspace, **more) -> WriteOptions:
-    return WriteOptions(**{"workspace": workspace.folder, "sampling": GREEDY, "max_copy": 0, **EXACT, **more})
+    chosen = {"workspace": workspace.folder, "sampling": GREEDY, "max_copy": 0, "example": False, **EXACT, **more}
+    return WriteOptions(**chosen)
 
 
 def said_while(work):
@@ -183,3 +184,22 @@ def test_strange_characters_never_end_a_run():
 def test_the_guard_is_off_when_asked(workspace):
     assert copy_guard(workspace, 0) is None
     assert copy_guard(workspace, 12) is not None
+
+
+def test_a_post_is_read_first_unless_told_otherwise(workspace):
+    def text(**more):
+        chosen = options(workspace, title=True, sampling={**GREEDY, "max_tokens": 20}, **more)
+        return write("On cats", chosen).drafts[0].text
+
+    from penname.model.examples import Examples
+
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        before = Examples.before
+        patch.setattr(Examples, "before", lambda self, prompt, seed: asked.append(prompt) or before(self, prompt, seed))
+        shown = text(example=True)
+        assert asked == ["On cats\n\n"]
+        assert text(example=False) != shown
+        # A model that is given may have learned from other posts.
+        assert text(example=True, model=workspace.model) == text(example=False)
+    assert asked == ["On cats\n\n"]

@@ -25,7 +25,8 @@ REPLACEMENTS = {
 }
 """What each kind is replaced by; none of these words is itself found as private."""
 
-_MOST_PASSES = 4
+_MOST_PASSES = 100
+"""Numbers that are written without a space between them come out one after another, each in its own pass."""
 
 _EMAIL = re.compile(
     r"(?<![\w.+%-])(?:[\w.+%-]{1,64}')?[\w.+%-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}"

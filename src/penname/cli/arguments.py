@@ -194,6 +194,9 @@ NoRepeat = Annotated[int | None, Option("--no-repeat-ngram", help="Write no sequ
 MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
 MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]
 MaxCopy = Annotated[int, Option(help="Most words in a row that a draft may share with a post; 0: no limit.")]
+Example = Annotated[
+    bool, Option("--example/--no-example", help="Let the model read a post with a similar title before it writes.")
+]
 Stop = Annotated[list[str] | None, Option(help="End a draft before this text.")]
 Precision = Annotated[str, Option(metavar="auto|fp32|bf16|int8", help="Of the weights while writing.")]
 ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.")]

@@ -121,11 +121,17 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
         "settings": asdict(settings),
         "words": options.words,
         "max_copy": options.max_copy,
+        "examples": options.examples,
     }
 
     def work() -> Any:
+        from penname.model.examples import Examples
+
         loaded.model.to(device.torch)
-        free, guarded = _write_both(loaded, chosen, settings, guard, device, options.words)
+        posts = [(post.title, post.text) for post in subject.training] if options.examples else []
+        shown = Examples(loaded.tokenizer, posts, loaded.end)
+        before = [shown.before(opening.text, seed=number) for number, opening in enumerate(chosen)]
+        free, guarded = _write_both(loaded, chosen, before, settings, guard, device, options.words)
         return {"free": [asdict(each) for each in free], "guarded": [asdict(each) for each in guarded]}
 
     value = parts.get(_PART, key, work)
@@ -136,6 +142,7 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
 def _write_both(
     loaded: "LoadedModel",
     openings: Sequence[Opening],
+    examples: Sequence[Sequence[int]],
     settings: "SamplingSettings",
     guard: CopyGuard,
     device: Device,
@@ -154,6 +161,7 @@ def _write_both(
         end=loaded.end,
         blocked=watchers,
         show="Writing passages",
+        examples=examples,
     )
     free = [
         _written(opening, draft.text, draft.ended, False, words)
@@ -177,6 +185,7 @@ def _write_both(
             end=loaded.end,
             blocked=[_behind(guard, text) for text in kept],
             show="Writing passages with the guard",
+            examples=[examples[number] for number in again],
         )
         for number, text, draft in zip(again, kept, redone, strict=True):
             guarded[number] = _written(openings[number], text + draft.text, draft.ended, True, words)

@@ -35,6 +35,8 @@ class JudgeOptions:
     """Also fit a 5-gram model and xz."""
     max_copy: int = 12
     """The copy guard's longest run, in words."""
+    examples: bool = True
+    """Whether the model reads the beginning of a training post before it writes, as `penname write` does."""
     sampling: dict[str, float] = field(default_factory=dict)
     """Settings of sampling (temperature, min_p ...) over those that the model folder names."""
     base: Path | None = None

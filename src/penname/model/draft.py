@@ -38,7 +38,9 @@ class Row:
         needs_space: bool = False,
         breaks: Collection[int] = (),
         known: dict[int, str] | None = None,
+        own: int | None = None,
     ) -> None:
+        """`own`: how many tokens of `start`, the last ones, count as repeated when they come again; None: all."""
         self.settings, self.end, self.blocked = settings, end, blocked
         self.tokens = list(start)
         self.recent = np.full(settings.penalty_window, -1, np.int64)
@@ -52,9 +54,10 @@ class Row:
         self._held = ""
         self._random = settings.random(draft)
         self._stream = TextStream(tokenizer, known)
-        self._ngrams = NgramBan(settings.no_repeat_ngram, start)
-        self._repeats = Repeats(settings.sequence_penalty, start, breaks)
-        last = self.tokens[-settings.penalty_window :]
+        counted = self.tokens[len(self.tokens) - own :] if own is not None else self.tokens
+        self._ngrams = NgramBan(settings.no_repeat_ngram, counted)
+        self._repeats = Repeats(settings.sequence_penalty, counted, breaks)
+        last = counted[-settings.penalty_window :]
         self.recent[: len(last)] = last
         self._next = len(last) % settings.penalty_window
 

@@ -77,30 +77,33 @@ def generate(
     blocked: Blocked | None = None,
     stop: Sequence[str] = (),
     precision: str = "auto",
+    example: Sequence[int] = (),
 ) -> Iterator[Piece]:
     """Write `count` drafts behind `prompt`, one after another, and yield each piece as soon as it is known.
 
-    `blocked(text_so_far, piece)` refuses candidates; both hold written text only, not the prompt. Text stops before the
-    first of the `stop` strings. Raises `InputError` for settings that cannot be.
+    `example` holds ids that are read before it (`examples.py`). `blocked(text_so_far, piece)` refuses candidates; both
+    hold written text only, not the prompt. Text stops before the first of the `stop` strings. Raises `InputError` for
+    settings that cannot be.
     """
     rules = Rules(_prepared(model, device, precision, 1), tokenizer, settings, end)
-    start, needs_space = rules.start(prompt)
-    decoding = Decoding(rules.weights, device, 1, rules.room(len(start)))
+    start = rules.start(prompt, example)
+    decoding = Decoding(rules.weights, device, 1, rules.room(len(start.ids)))
     first: Tensor | None = None
     for draft in range(count):
-        first = decoding.read([start]) if first is None else first
-        decoding.cut(len(start))
+        first = decoding.read([start.ids]) if first is None else first
+        decoding.cut(len(start.ids))
         row = Row(
             tokenizer,
             settings,
-            start,
+            start.ids,
             draft=draft,
             end=end,
             blocked=blocked,
             stop=stop,
-            needs_space=needs_space,
+            needs_space=start.needs_space,
             breaks=rules.breaks,
             known=rules.known,
+            own=start.own,
         )
         logits = first
         while not row.finish:
@@ -136,29 +139,31 @@ def generate_batch(
     stop: Sequence[str] = (),
     precision: str = "auto",
     show: str = "",
+    examples: Sequence[Sequence[int]] | None = None,
 ) -> list[Draft]:
     """Write one draft behind each prompt, many at once; `blocked` has a callable or None for each.
 
-    The draft of row `n` is the one that `generate` writes as its draft `n`, up to rounding. `show` names the step for
-    progress. Raises `InputError` for settings that cannot be.
+    `examples` has the ids that are read before each. The draft of row `n` is the one that `generate` writes as its
+    draft `n`, up to rounding. `show` names the step for progress. Raises `InputError` for settings that cannot be.
     """
     rules = Rules(_prepared(model, device, precision, max(2, len(prompts))), tokenizer, settings, end)
     rows = []
     for number, prompt in enumerate(prompts):
-        start, needs_space = rules.start(prompt)
+        start = rules.start(prompt, examples[number] if examples is not None else ())
         refuse = blocked[number] if blocked is not None else None
         rows.append(
             Row(
                 tokenizer,
                 settings,
-                start,
+                start.ids,
                 draft=number,
                 end=end,
                 blocked=refuse,
                 stop=stop,
-                needs_space=needs_space,
+                needs_space=start.needs_space,
                 breaks=rules.breaks,
                 known=rules.known,
+                own=start.own,
             )
         )
     room = rules.room(max((len(row.tokens) for row in rows), default=1))

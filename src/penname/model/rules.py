@@ -3,13 +3,13 @@
 In: a prompt, or the logits of some drafts. Out: the ids to read, or the text that each draft shows next.
 
     rules = Rules(weights, tokenizer, settings, end=0)
-    start, needs_space = rules.start("The weather")
+    start = rules.start("The weather")
     shown = rules.advance(logits, rows)
 """
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 _SPACES = ("Ġ", "▁", " ")
 """How vocabularies write a space at the beginning of a token."""
+
+
+class Start(NamedTuple):
+    """What is read before the first token is drawn."""
+
+    ids: list[int]
+    own: int
+    """How many of them, the last ones, are the prompt's: the rest is an example, which may be repeated."""
+    needs_space: bool
+    """Whether a space at the end of the prompt was left out."""
 
 
 class Rules:
@@ -51,10 +61,11 @@ class Rules:
         size = min(self.weights.config.vocab_size, self.tokenizer.get_vocab_size(with_added_tokens=True))
         return frozenset(number for number in range(size) if "\n" in self.tokenizer.decode([number]))
 
-    def start(self, prompt: str) -> tuple[list[int], bool]:
-        """The ids to read for `prompt`, and whether a space at its end was left out.
+    def start(self, prompt: str, example: Sequence[int] = ()) -> Start:
+        """What to read for `prompt`, behind an `example` (see `examples.py`) where the context has room for it.
 
-        Tokens carry the space before a word, so a prompt that ends in one would stop the usual next token.
+        Tokens carry the space before a word, so a prompt that ends in one would stop the usual next token: that space
+        is left out.
         """
         needs_space = prompt.endswith(" ") and bool(prompt.strip())
         ids = [self.end, *encode_plain(self.tokenizer, prompt.rstrip(" ") if needs_space else prompt)]
@@ -62,7 +73,9 @@ class Rules:
             kept = max(1, self.context // 2)
             events.note(f"The prompt has {len(ids):,} tokens, more than the model reads: only its last {kept} count.")
             ids = ids[-kept:]
-        return ids, needs_space
+        if len(example) + len(ids) > self.context * 3 // 4:
+            example = ()
+        return Start([*example, *ids], len(ids), needs_space)
 
     def room(self, longest: int) -> int:
         """Tokens of a text that are seen at once."""

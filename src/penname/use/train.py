@@ -408,15 +408,19 @@ def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
 
 def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Callable[[GPT], str]":
     """A function that shows how the model would begin a post: the same title and seed each time."""
+    from penname.model.examples import Examples
     from penname.model.generate import generate_batch
     from penname.model.sampling import SamplingSettings
 
-    posts = prepared.side("validation") or prepared.side("train")
-    title = posts[0].title or "Notes"
+    training = prepared.side("train")
+    title = (prepared.side("validation") or training)[0].title or "Notes"
     settings = SamplingSettings(max_tokens=60, seed=1)
+    shown = Examples(loaded.tokenizer, [(post.title, post.text) for post in training], loaded.end).before(title)
 
     def sample(model: "GPT") -> str:
-        drafts = generate_batch(model, loaded.tokenizer, [f"{title}\n\n"], settings, device, end=loaded.end)
+        drafts = generate_batch(
+            model, loaded.tokenizer, [f"{title}\n\n"], settings, device, end=loaded.end, examples=[shown]
+        )
         return f"{title}\n\n{drafts[0].text.strip()}"
 
     return sample

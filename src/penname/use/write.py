@@ -46,6 +46,8 @@ class WriteOptions:
     """Settings of sampling (`SamplingSettings`) over those that the model folder names; without `seed` one is drawn."""
     max_copy: int = 12
     """The longest run of words, in a row, that a draft may share with a training post; 0 switches the guard off."""
+    example: bool = True
+    """The workspace's own model reads the beginning of a training post first (`model/examples.py`)."""
     stop: tuple[str, ...] = ()
     """A draft stops before the first of these."""
     device: str = "auto"
@@ -114,6 +116,7 @@ def write(
     weights = decoding_weights(loaded.model, precision)
     events.note(f"Writing on {device.name} in {precision} ({why}), seed {settings.seed}.")
     prompt = tidy_prompt(prompt, options.title)
+    example = _example(prompt, options, workspace, loaded, settings.seed)
     started = time.monotonic()
     pieces = []
     for piece in generate(
@@ -126,6 +129,7 @@ def write(
         count=options.drafts,
         blocked=GuardedText(guard).blocked if guard else None,
         stop=options.stop,
+        example=example,
     ):
         pieces.append(piece)
         if show:
@@ -192,6 +196,19 @@ def copy_guard(workspace: Workspace | None, max_copy: int) -> "CopyGuard | None"
         return None
     posts = [post.document for post in load_text(workspace) if post.split == "train"]
     return CopyGuard(CopyIndex(posts), max_copy)
+
+
+def _example(
+    prompt: str, options: WriteOptions, workspace: Workspace | None, loaded: "LoadedModel", seed: int
+) -> list[int]:
+    """What the model reads before the prompt; nothing where it did not learn from the posts at hand."""
+    from penname.model.examples import Examples
+    from penname.text.prepare import load_text
+
+    if not options.example or options.model is not None or workspace is None or not workspace.text.is_file():
+        return []
+    posts = [(post.title, post.text) for post in load_text(workspace) if post.split == "train"]
+    return Examples(loaded.tokenizer, posts, loaded.end).before(prompt, seed)
 
 
 def printer(out: TextIO) -> "Callable[[str, Piece], None]":
