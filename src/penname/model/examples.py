@@ -38,14 +38,16 @@ class Examples:
     def before(self, prompt: str, seed: int | str = 0) -> list[int]:
         """The ids of an example for `prompt`, an end of text before them; none where there is no post.
 
-        Its first line is compared with titles; among posts that are as near the seed decides.
+        Its first line is compared with titles; a post of the same title is passed over, which would be written again.
+        Among posts that are as near the seed decides.
         """
         if not self.posts:
             return []
         asked = _words(prompt.partition("\n")[0])
-        near = [self._nearness(asked & words) for words in self.words]
-        highest = max(near)
-        best = [number for number, value in enumerate(near) if value == highest]
+        others = [number for number, words in enumerate(self.words) if words != asked]
+        near = {number: self._nearness(asked & self.words[number]) for number in others or range(len(self.posts))}
+        highest = max(near.values())
+        best = [number for number, value in near.items() if value == highest]
         title, text = self.posts[random.Random(f"{seed}:{prompt}").choice(best)]
         text = beginning(text)
         return [self.end, *encode_plain(self.tokenizer, f"{title}\n\n{text}" if title else text)]
