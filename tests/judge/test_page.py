@@ -111,6 +111,12 @@ def test_it_says_what_was_found(judged: Judged, page: Page) -> None:
         assert name in shown, name
 
 
+def test_it_says_how_passages_were_written(page: Page) -> None:
+    said = " ".join("".join(page.texts).split())
+    assert "read the beginning of a training post with a similar title" in said
+    assert "for tokens that begin a word" in said
+
+
 def test_copies_that_begin_alike_are_shown_once() -> None:
     def copy(run: str) -> Copied:
         return Copied(len(run.split()), 0, 0, Excerpt("", run, ""), Excerpt("", run, ""))

@@ -46,10 +46,12 @@ def plot(title: str, drawing: str, caption: str) -> str:
 
 def samples(judgement: Judgement) -> str:
     """The first passages, unchosen, each behind the opening of the held-out post that it goes on from."""
+    shown = judgement.passages.settings.get("example")
+    example = " The model had read the beginning of a training post with a similar title." if shown else ""
     out = [
         (
             "<p>Each goes on from the opening of a post that the model has not seen (set apart), with the "
-            "copy guard on. They are the first ones, not the best.</p>"
+            f"copy guard on.{example} They are the first ones, not the best.</p>"
         )
     ]
     for each in judgement.passages.guarded[:_SAMPLES]:

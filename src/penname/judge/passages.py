@@ -136,7 +136,7 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
 
     value = parts.get(_PART, key, work)
     free, guarded = (tuple(Written(**each) for each in value[name]) for name in ("free", "guarded"))
-    return Passages(tuple(openings), free, guarded, settings.shown())
+    return Passages(tuple(openings), free, guarded, {**settings.shown(), "example": options.examples})
 
 
 def _write_both(
