@@ -178,8 +178,8 @@ def _method(findings: Findings) -> str:
         (
             f"{len(judgement.passages.guarded):,} passages of up to {options.words} words go on from the openings of "
             f"{len(judgement.passages.openings):,} held-out posts, and are judged without them. Temperature "
-            f"{writing['temperature']:g}, min-p {writing['min_p']:g} ({writing['word_min_p'] or writing['min_p']:g} for "
-            f"tokens that begin a word), seed {options.seed}."
+            f"{writing['temperature']:g}, min-p {writing['min_p']:g}, "
+            f"{writing['word_min_p'] or writing['min_p']:g} for tokens that begin a word, seed {options.seed}."
         ),
         (f"Voice is compared at {judgement.voice.words} words a passage; posts never stand in two folds at once."),
         (f"{judgement.copying.recited.note[0].upper()}{judgement.copying.recited.note[1:]}, without the guard."),
