@@ -175,3 +175,16 @@ def test_the_model_that_is_meant(tmp_path: Path) -> None:
     workspace.model.mkdir()
     (workspace.model / "config.json").write_text("{}")
     assert model_in(where=tmp_path) == model_in(workspace.folder) == workspace.model
+
+
+def test_what_a_killed_run_was_writing_is_deleted(tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path / "blog.penname", "blog")
+    left = workspace.folder / ".workspace.json.xb5el4lh.tmp"
+    kept = [workspace.folder / name for name in (".hidden", "notes.tmp", "text.json")]
+    for path in (left, *kept):
+        path.write_text("{")
+    with workspace.lock("penname judge", shared=True):
+        assert left.exists()
+    with workspace.lock("penname train"):
+        assert not left.exists()
+    assert all(path.exists() for path in kept)

@@ -23,7 +23,7 @@ from typing import Any
 
 from penname.core import events
 from penname.core.errors import InputError
-from penname.core.files import read_json, write_json
+from penname.core.files import read_json, remove_leftovers, write_json
 from penname.core.lock import locked
 
 FORMAT = 1
@@ -96,9 +96,11 @@ class Workspace:
     def lock(self, who: str, shared: bool = False) -> Iterator[None]:
         """Keep other runs out for the length of the block, with `shared` only those that do not share it.
 
-        A `PennameError` says when one is in.
+        What a killed run was writing is deleted. A `PennameError` says when another run is in.
         """
         with locked(self.folder / ".lock", who, shared=shared):
+            if not shared:
+                remove_leftovers(self.folder)
             yield
 
     @contextlib.contextmanager
