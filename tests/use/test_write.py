@@ -14,7 +14,7 @@ from penname.core.errors import InputError
 from penname.core.workspace import Workspace, open_workspace
 from penname.judge.copying import CopyIndex
 from penname.model.folder import save_model
-from penname.use.write import WriteOptions, copy_guard, printer, read_prompt, tidy_prompt, write
+from penname.use.write import WriteOptions, copy_guard, printer, read_prompt, tidy_prompt, training_posts, write
 
 GREEDY = {"temperature": 0.0, "seed": 3}
 EXACT = {"device": "cpu", "precision": "fp32"}
@@ -182,8 +182,8 @@ def test_strange_characters_never_end_a_run():
 
 
 def test_the_guard_is_off_when_asked(workspace):
-    assert copy_guard(workspace, 0) is None
-    assert copy_guard(workspace, 12) is not None
+    assert copy_guard(training_posts(workspace), 0) is None
+    assert copy_guard(training_posts(workspace), 12) is not None
 
 
 def test_a_post_is_read_first_unless_told_otherwise(workspace):

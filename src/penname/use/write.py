@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
     from penname.model.generate import Draft, Piece
     from penname.model.sampling import SamplingSettings
+    from penname.text.prepare import PreparedPost
 
 _BETWEEN = "\n* * *\n\n"
 """Stands between two drafts."""
@@ -101,6 +102,7 @@ def write(
     """
     from penname.judge.guard import GuardedText
     from penname.model.decoding import decoding_weights, pick_precision
+    from penname.model.examples import Examples
     from penname.model.generate import gathered, generate
 
     options = options or WriteOptions()
@@ -110,13 +112,18 @@ def write(
     device = pick_device(options.device)
     loaded = _load(options, workspace)
     settings = sampling_settings(loaded.generation, {**options.sampling, "seed": settings.seed})
-    guard = copy_guard(workspace, options.max_copy)
+    posts = training_posts(workspace)
+    guard = copy_guard(posts, options.max_copy)
     loaded.model.to(device.torch)
     precision, why = pick_precision(loaded.model, device, 1, options.precision)
     weights = decoding_weights(loaded.model, precision)
     events.note(f"Writing on {device.name} in {precision} ({why}), seed {settings.seed}.")
     prompt = tidy_prompt(prompt, options.title)
-    example = _example(prompt, options, workspace, loaded, settings.seed)
+    example: list[int] = []
+    # A model that is given may have learned from other posts.
+    if options.example and options.model is None:
+        pairs = [(post.title, post.text) for post in posts]
+        example = Examples(loaded.tokenizer, pairs, loaded.end).before(prompt, settings.seed)
     started = time.monotonic()
     pieces = []
     for piece in generate(
@@ -183,32 +190,26 @@ def sampling_settings(generation: Mapping[str, Any], given: Mapping[str, float])
     return settings_from(generation, {"seed": secrets.randbelow(1_000_000), **given})
 
 
-def copy_guard(workspace: Workspace | None, max_copy: int) -> "CopyGuard | None":
-    """A guard over the training posts of `workspace`; None when it is off or there are no posts, which is said."""
+def training_posts(workspace: Workspace | None) -> "list[PreparedPost]":
+    """The training posts of `workspace`; none where a model stands alone."""
+    from penname.text.prepare import load_text
+
+    if workspace is None or not workspace.text.is_file():
+        return []
+    return [post for post in load_text(workspace) if post.split == "train"]
+
+
+def copy_guard(posts: "Sequence[PreparedPost]", max_copy: int) -> "CopyGuard | None":
+    """A guard over training posts; None when it is off or there are no posts, which is said."""
     from penname.judge.copying import CopyIndex
     from penname.judge.guard import CopyGuard
-    from penname.text.prepare import load_text
 
     if max_copy == 0:
         return None
-    if workspace is None or not workspace.text.is_file():
+    if not posts:
         events.warn("The copy guard is off: the model stands alone, without the posts that it learned from.")
         return None
-    posts = [post.document for post in load_text(workspace) if post.split == "train"]
-    return CopyGuard(CopyIndex(posts), max_copy)
-
-
-def _example(
-    prompt: str, options: WriteOptions, workspace: Workspace | None, loaded: "LoadedModel", seed: int
-) -> list[int]:
-    """What the model reads before the prompt; nothing where it did not learn from the posts at hand."""
-    from penname.model.examples import Examples
-    from penname.text.prepare import load_text
-
-    if not options.example or options.model is not None or workspace is None or not workspace.text.is_file():
-        return []
-    posts = [(post.title, post.text) for post in load_text(workspace) if post.split == "train"]
-    return Examples(loaded.tokenizer, posts, loaded.end).before(prompt, seed)
+    return CopyGuard(CopyIndex([post.document for post in posts]), max_copy)
 
 
 def printer(out: TextIO) -> "Callable[[str, Piece], None]":
