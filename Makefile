@@ -19,6 +19,7 @@ test: $(VENV)/.ready-for-tests lint types
 
 lint: $(VENV)/.ready-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: $(VENV)/.ready-for-tests
 	$(BIN)/mypy

@@ -55,14 +55,10 @@ SCHEMA = {
         "'created_at' DATETIME, 'modified_at' DATETIME, 'status' TEXT, 'template' TEXT"
     ),
     "posts_additional_data": f"{_ID}, 'post_id' INTEGER, 'key' TEXT, 'value' TEXT",
-    "posts_images": (
-        f"{_ID}, 'post_id' INTEGER, 'url' TEXT, 'title' TEXT, 'caption' TEXT, 'additional_data' TEXT"
-    ),
+    "posts_images": (f"{_ID}, 'post_id' INTEGER, 'url' TEXT, 'title' TEXT, 'caption' TEXT, 'additional_data' TEXT"),
     "posts_tags": "'tag_id' INTEGER NOT NULL, 'post_id' INTEGER NOT NULL, PRIMARY KEY ('tag_id', 'post_id')",
     "tags": f"{_ID}, 'name' TEXT, 'slug' TEXT, 'description' TEXT, 'additional_data' TEXT",
-    "authors": (
-        f"{_ID}, 'name' TEXT, 'username' TEXT, 'password' TEXT, 'config' TEXT, 'additional_data' TEXT"
-    ),
+    "authors": (f"{_ID}, 'name' TEXT, 'username' TEXT, 'password' TEXT, 'config' TEXT, 'additional_data' TEXT"),
 }
 CONFIG = {
     "name": "pepys",
@@ -155,9 +151,7 @@ def blocks_of(html: str) -> list[Block]:
     parser = _Blocks()
     parser.feed(html)
     parser.close()
-    return [
-        block for block in parser.blocks if any(span.text.strip() for line in block.lines for span in line)
-    ]
+    return [block for block in parser.blocks if any(span.text.strip() for line in block.lines for span in line)]
 
 
 def title_of(heading: str) -> str:
@@ -285,9 +279,7 @@ class Writer:
             self.connection.execute("INSERT INTO tags VALUES (?, ?, ?, ?, ?)", row)
         return self.tags[name]
 
-    def post(
-        self, title: str, day: str, blocks: list[Block], status: str, editor: str, tags: list[str]
-    ) -> None:
+    def post(self, title: str, day: str, blocks: list[Block], status: str, editor: str, tags: list[str]) -> None:
         """Add one post with its editor and tags."""
         if editor == "blockeditor":
             text = block_json(blocks, self.next_block)
@@ -369,9 +361,7 @@ def build(source: Path, folder: Path) -> int:
                 write_entry(writer, entry, number, opens_month=this != month)
                 month = this
             last = blocks_of(entries[-1].html)
-            writer.post(
-                "The last day, to be copied out fair", entries[-1].day, last, "draft", "blockeditor", []
-            )
+            writer.post("The last day, to be copied out fair", entries[-1].day, last, "draft", "blockeditor", [])
             connection.commit()
             connection.execute("VACUUM")
         with temporary.open("rb+") as file:

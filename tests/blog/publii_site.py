@@ -61,11 +61,7 @@ def add_posts(connection: sqlite3.Connection, posts: Iterable[dict[str, Any]]) -
             )
         for name in row["tags"]:
             found = connection.execute("SELECT id FROM tags WHERE name IS ?", (name,)).fetchone()
-            tag = (
-                found[0]
-                if found
-                else connection.execute("INSERT INTO tags (name) VALUES (?)", (name,)).lastrowid
-            )
+            tag = found[0] if found else connection.execute("INSERT INTO tags (name) VALUES (?)", (name,)).lastrowid
             connection.execute("INSERT INTO posts_tags VALUES (?, ?)", (tag, row["id"]))
 
 

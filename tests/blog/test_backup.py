@@ -71,9 +71,7 @@ def test_settings_in_the_backup_name_the_site(tmp_path: Path, database: bytes) -
 
 
 def test_journal_in_the_backup_is_taken_along(tmp_path: Path, database: bytes) -> None:
-    archive = write(
-        tmp_path / "b.tar", ("input/db.sqlite", database), ("input/db.sqlite-journal", b"\0" * 512)
-    )
+    archive = write(tmp_path / "b.tar", ("input/db.sqlite", database), ("input/db.sqlite-journal", b"\0" * 512))
     assert ids(archive) == [1, 2]
 
 
@@ -104,9 +102,7 @@ def test_database_under_an_unsafe_name_is_not_read(tmp_path: Path, database: byt
     assert "without a Publii database" in complaint(write(tmp_path / "b.tar", (name, database)))
 
 
-@pytest.mark.parametrize(
-    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
-)
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
 def test_links_and_devices_are_not_followed(tmp_path: Path, database: bytes, kind: bytes) -> None:
     (tmp_path / "real.sqlite").write_bytes(database)
     archive = write(tmp_path / "b.tar", link("input/db.sqlite", str(tmp_path / "real.sqlite"), kind))
@@ -163,9 +159,7 @@ def test_over_the_limit(tmp_path: Path, database: bytes, monkeypatch: pytest.Mon
 def test_too_many_files(tmp_path: Path, database: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "MAX_MEMBERS", 5)
     entries = [(f"input/media/{number}", b"") for number in range(6)]
-    assert "holds more than 5 files" in complaint(
-        write(tmp_path / "b.tar", ("input/db.sqlite", database), *entries)
-    )
+    assert "holds more than 5 files" in complaint(write(tmp_path / "b.tar", ("input/db.sqlite", database), *entries))
 
 
 def test_huge_extended_header(tmp_path: Path) -> None:
@@ -194,9 +188,7 @@ def test_same_name_twice_the_last_counts(tmp_path: Path, database: bytes) -> Non
 
 
 def test_database_in_the_backup_is_no_database(tmp_path: Path) -> None:
-    assert "not an SQLite database" in complaint(
-        write(tmp_path / "b.tar", ("input/db.sqlite", b"hello" * 99))
-    )
+    assert "not an SQLite database" in complaint(write(tmp_path / "b.tar", ("input/db.sqlite", b"hello" * 99)))
     assert "empty database" in complaint(write(tmp_path / "c.tar", ("input/db.sqlite", b"")))
 
 
@@ -237,9 +229,7 @@ def test_archive_is_not_changed(tmp_path: Path) -> None:
         max_size=5,
     )
 )
-def test_any_damage_is_an_input_error_or_is_read(
-    tmp_path: Path, patches: list[tuple[int, bytes, bool]]
-) -> None:
+def test_any_damage_is_an_input_error_or_is_read(tmp_path: Path, patches: list[tuple[int, bytes, bool]]) -> None:
     whole = tmp_path / "whole.tar"
     if not whole.exists():
         data = make_database(tmp_path / "made" / "db.sqlite", [post(1)]).read_bytes()

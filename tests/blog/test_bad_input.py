@@ -30,9 +30,7 @@ def complaint(path: Path) -> str:
 
 
 def full(tmp_path: Path, count: int = 40) -> Path:
-    return make_database(
-        tmp_path / "db.sqlite", [post(n, text="<p>word </p>" * 300) for n in range(1, count)]
-    )
+    return make_database(tmp_path / "db.sqlite", [post(n, text="<p>word </p>" * 300) for n in range(1, count)])
 
 
 def test_missing_path(tmp_path: Path) -> None:
@@ -112,9 +110,7 @@ def test_damaged_header(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    patches=st.lists(
-        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), max_size=6
-    ),
+    patches=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=40)), max_size=6),
     keep=st.one_of(st.just(1.0), st.floats(0.001, 1)),
 )
 def test_any_damage_is_an_input_error_or_is_read(

@@ -28,9 +28,7 @@ def leftovers(text: str) -> list[str]:
     return found + ["not NFC"] * (not unicodedata.is_normalized("NFC", text))
 
 
-SEEN = st.integers(0, 10**6).map(
-    lambda number: "seen" + "".join(chr(97 + int(digit)) for digit in str(number))
-)
+SEEN = st.integers(0, 10**6).map(lambda number: "seen" + "".join(chr(97 + int(digit)) for digit in str(number)))
 UNSEEN = SEEN.map(lambda word: "un" + word)
 TAGS = (
     "p div span b i em strong u s code blockquote h2 h3 ul ol li section article main a font center small sub del ins "
@@ -85,9 +83,7 @@ def elements(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.builds(wrap, VISIBLE_TAGS, ATTRIBUTES, st.lists(inner, max_size=4)) | table
 
 
-HTML = st.lists(st.recursive(SEEN | SEEN | HIDDEN | FILLING, elements, max_leaves=15), max_size=5).map(
-    " ".join
-)
+HTML = st.lists(st.recursive(SEEN | SEEN | HIDDEN | FILLING, elements, max_leaves=15), max_size=5).map(" ".join)
 BITS = (
     "< > </ <!-- --> <p <script> </script> <table><tr> <td> <li \" ' = & &# &lt; <plaintext> <frameset> "
     "<svg><p> <math> #DOMAIN_NAME#a.jpg #INTERNAL_LINK#/post/1 data:image/png;base64,AA ![a](b [a]( ``` "
@@ -126,9 +122,7 @@ def test_of_blocks_what_is_seen_stays_and_the_rest_goes(fragments: list[str]) ->
         }
         for place, html in enumerate(fragments)
     ]
-    hidden = [
-        {"id": "x", "type": "publii-toc", "content": {"title": "unseena", "toc": "unseenb"}, "config": {}}
-    ]
+    hidden = [{"id": "x", "type": "publii-toc", "content": {"title": "unseena", "toc": "unseenb"}, "config": {}}]
     text = clean_body(json.dumps(blocks + hidden), "blockeditor").text
     assert seen(text) == set().union(*map(seen, fragments))
     assert "unseen" not in text
@@ -203,10 +197,7 @@ def test_titles_are_one_clean_line(title: str) -> None:
 
 
 def test_titles() -> None:
-    assert (
-        clean_title("Tom &amp; Jerry's\u00a0“day” <br> the <video> tag")
-        == 'Tom & Jerry\'s "day" the video tag'
-    )
+    assert clean_title("Tom &amp; Jerry's\u00a0“day” <br> the <video> tag") == 'Tom & Jerry\'s "day" the video tag'
 
 
 # --- the real sites ---------------------------------------------------------------------------------------------
@@ -225,9 +216,7 @@ def test_every_real_post_is_clean(shared_data: Path) -> None:
 
 def test_scripts_with_data(shared_data: Path) -> None:
     text = text_of(shared_data, "f0rthsp4ce", 12)
-    assert (
-        text.startswith("You can visit us during public opening times") and "Akaki Khorava Street, 18" in text
-    )
+    assert text.startswith("You can visit us during public opening times") and "Akaki Khorava Street, 18" in text
     assert not re.search(r"L\.map|navigator|latitude|OpenStreetMap|=480x480", text)
     assert not re.search(r"web3|CDATA|0x[0-9a-f]{8}|function", text_of(shared_data, "dniminenn", 4))
 
@@ -244,12 +233,8 @@ def test_code(shared_data: Path) -> None:
     ):
         assert line not in text_of(shared_data, name, number)
         assert line in text_of(shared_data, name, number, code=True)
-    indented = [
-        line for line in text_of(shared_data, "martinkaptein", 15, code=True).split("\n") if line[:2] == "  "
-    ]
-    assert indented and not [
-        line for line in text_of(shared_data, "martinkaptein", 15).split("\n") if line[:1] == " "
-    ]
+    indented = [line for line in text_of(shared_data, "martinkaptein", 15, code=True).split("\n") if line[:2] == "  "]
+    assert indented and not [line for line in text_of(shared_data, "martinkaptein", 15).split("\n") if line[:1] == " "]
 
 
 def test_tables(shared_data: Path) -> None:
@@ -276,9 +261,7 @@ def test_empty_posts(shared_data: Path) -> None:
 
 def test_pasted_machine_text_leaves_no_attributes(shared_data: Path) -> None:
     text = text_of(shared_data, "oacu", 106)
-    assert (
-        text.startswith("By Stefano Portelli\n\nA few years before his death") and "data-message" not in text
-    )
+    assert text.startswith("By Stefano Portelli\n\nA few years before his death") and "data-message" not in text
 
 
 def test_the_same_text_twice_is_the_same_text(shared_data: Path) -> None:

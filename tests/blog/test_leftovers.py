@@ -68,9 +68,7 @@ def test_what_only_looks_like_one_stays(text: str) -> None:
     assert strip_leftovers(text) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["* * *", "--", ".", "https://youtu.be/x", "- https://x.org/a", "www.x.org", "", "•"]
-)
+@pytest.mark.parametrize("text", ["* * *", "--", ".", "https://youtu.be/x", "- https://x.org/a", "www.x.org", "", "•"])
 def test_lonely(text: str) -> None:
     assert is_lonely(text)
 
@@ -93,9 +91,7 @@ LEFTOVERS = ("<script", "#DOMAIN_NAME#", "#INTERNAL_LINK#", "data:image", "<b", 
 def test_nothing_is_left_however_it_is_pieced_together(text: str) -> None:
     clean = strip_leftovers(text)
     assert not [
-        mark
-        for mark in ("<script", "#DOMAIN_NAME#", "#INTERNAL_LINK#", "data:image", "<b", "<!--")
-        if mark in clean
+        mark for mark in ("<script", "#DOMAIN_NAME#", "#INTERNAL_LINK#", "data:image", "<b", "<!--") if mark in clean
     ]
     assert strip_leftovers(clean) == clean
 

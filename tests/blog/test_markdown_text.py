@@ -52,9 +52,7 @@ def test_prose(source: str, expected: str) -> None:
     ],
 )
 def test_images_go_and_are_counted(image: str) -> None:
-    assert clean_body(f"before\n\n{image}\n\nafter", "markdown") == CleanBody(
-        "before\n\nafter", links=0, images=1
-    )
+    assert clean_body(f"before\n\n{image}\n\nafter", "markdown") == CleanBody("before\n\nafter", links=0, images=1)
 
 
 def test_an_image_with_a_size_that_no_parser_reads() -> None:

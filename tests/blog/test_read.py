@@ -88,9 +88,7 @@ def test_options(tmp_path: Path) -> None:
     assert [entry.id for entry in plain.posts] == [1]
     assert "x = 1" not in plain.posts[0].text and "ann@" not in plain.posts[0].text
     assert plain.masked == {"e-mail": 1}
-    all_of_it = read_blog(
-        site, ReadOptions(pages=True, drafts=True, trashed=True, code=True, keep_private=True)
-    )
+    all_of_it = read_blog(site, ReadOptions(pages=True, drafts=True, trashed=True, code=True, keep_private=True))
     assert [entry.id for entry in all_of_it.posts] == [1, 2, 3, 4]
     assert "x = 1" in all_of_it.posts[0].text and "ann@example.org" in all_of_it.posts[0].text
     assert not all_of_it.masked
@@ -221,10 +219,7 @@ def test_sample_blog(sample: Reading) -> None:
     assert 400_000 <= reading.words <= 470_000
     assert reading.links == 302
     texts = {entry.title: entry.text for entry in reading.posts}
-    assert (
-        "Jane called us up about three in the morning, to tell us of a great fire"
-        in texts["2 September 1666"]
-    )
+    assert "Jane called us up about three in the morning, to tell us of a great fire" in texts["2 September 1666"]
     assert not [word for word in LEFTOVERS for text in texts.values() if word in text]
 
 

@@ -72,9 +72,7 @@ def test_short_posts_must_be_the_same() -> None:
 
 def test_scripts_without_spaces() -> None:
     chinese = "最近我開始使用新的工具來寫程式，發現它可以幫我節省很多時間。"
-    assert pairs(
-        find_duplicates([(1, chinese), (2, chinese.replace("很多", "不少")), (3, chinese[::-1])])
-    ) == [(2, 1)]
+    assert pairs(find_duplicates([(1, chinese), (2, chinese.replace("很多", "不少")), (3, chinese[::-1])])) == [(2, 1)]
 
 
 def test_a_chain_leaves_nobody_out_for_a_post_that_went_itself() -> None:
@@ -84,9 +82,7 @@ def test_a_chain_leaves_nobody_out_for_a_post_that_went_itself() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 6), min_size=0, max_size=4), max_size=12), st.randoms())
-def test_what_repeats_is_found_and_what_is_kept_repeats_nothing(
-    seeds: list[list[int]], order: random.Random
-) -> None:
+def test_what_repeats_is_found_and_what_is_kept_repeats_nothing(seeds: list[list[int]], order: random.Random) -> None:
     texts = [(number, post(*chosen)) for number, chosen in enumerate(seeds)]
     gone = {item.id: item.of for item in find_duplicates(texts)}
     assert not set(gone.values()) & set(gone)
@@ -120,24 +116,18 @@ def test_twice_in_one_post_counts_once() -> None:
     assert find_boilerplate([(1, f"{FOOTER}\n\n{FOOTER}\n\n{FOOTER}"), (2, FOOTER)]) == []
 
 
-@pytest.mark.parametrize(
-    "paragraph", ["Subscribe to my newsletter", "Follow me on Mastodon", "© 2019 Ann", FOOTER]
-)
+@pytest.mark.parametrize("paragraph", ["Subscribe to my newsletter", "Follow me on Mastodon", "© 2019 Ann", FOOTER])
 def test_calls_and_sentences_are_boilerplate(paragraph: str) -> None:
     assert len(find_boilerplate([(number, paragraph) for number in range(3)])) == 1
 
 
-@pytest.mark.parametrize(
-    "paragraph", ["Lessons learned", "What got done?", "Goals for next month", "Thanks!", ""]
-)
+@pytest.mark.parametrize("paragraph", ["Lessons learned", "What got done?", "Goals for next month", "Thanks!", ""])
 def test_headings_are_not(paragraph: str) -> None:
     assert find_boilerplate([(number, paragraph) for number in range(30)]) == []
 
 
 def test_in_a_large_blog_three_posts_are_not_many() -> None:
-    texts = [(number, post(number)) for number in range(400)] + [
-        (1000 + number, FOOTER) for number in range(7)
-    ]
+    texts = [(number, post(number)) for number in range(400)] + [(1000 + number, FOOTER) for number in range(7)]
     assert find_boilerplate(texts) == []
     assert len(find_boilerplate([*texts, (2000, FOOTER), (2001, FOOTER)])) == 1
 

@@ -170,13 +170,9 @@ def test_lock_directory_is_told(site: Path) -> None:
     assert any("db.sqlite.lock" in event.text for event in heard)
 
 
-@pytest.mark.parametrize(
-    "name", ["with space", "what?", "half#way", "50%41", "ключ 日本", "a'b\"c", "x;y&z=1"]
-)
+@pytest.mark.parametrize("name", ["with space", "what?", "half#way", "50%41", "ключ 日本", "a'b\"c", "x;y&z=1"])
 @pytest.mark.skipif(os.name == "nt", reason="skipped: Windows forbids some of these names")
-def test_names_that_mean_something_in_an_address(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_that_mean_something_in_an_address(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_site(tmp_path / name / "site", [post(1)])
     temporary = tmp_path / f"tmp {name}"
     temporary.mkdir()
@@ -196,9 +192,7 @@ def test_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_symbolic_link_to_a_database_finds_its_journal(tmp_path: Path) -> None:
-    database = make_database(
-        tmp_path / "real" / "db.sqlite", [post(n, text="x" * 3000) for n in range(1, 60)]
-    )
+    database = make_database(tmp_path / "real" / "db.sqlite", [post(n, text="x" * 3000) for n in range(1, 60)])
     leave_hot_journal(database, "unfinished")
     link = tmp_path / "link.sqlite"
     link.symlink_to(database)

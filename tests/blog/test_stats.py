@@ -70,9 +70,7 @@ def test_figures() -> None:
         ("2020", 1, 300),
     ]
     assert [(tag.name, tag.posts) for tag in stats.tags] == [("b", 2), ("a", 1)]
-    assert [(language.code, language.posts, language.words) for language in stats.languages] == [
-        ("en", 3, 500)
-    ]
+    assert [(language.code, language.posts, language.words) for language in stats.languages] == [("en", 3, 500)]
     assert stats.verdict.level == "refuse"
 
 
@@ -100,9 +98,7 @@ def test_repeats_are_shown_with_their_titles() -> None:
         boilerplate=(Boilerplate("Subscribe to my [b]newsletter[/b]!\n" + "word " * 40, 12),),
     )
     back = json.loads(json.dumps(blog_stats(made).to_json()))
-    assert back["duplicates"] == [
-        {"id": 2, "title": "Post 2", "of": 1, "of_title": "Post 1", "similarity": 0.934}
-    ]
+    assert back["duplicates"] == [{"id": 2, "title": "Post 2", "of": 1, "of_title": "Post 1", "similarity": 0.934}]
     assert back["boilerplate"][0]["posts"] == 12
     text = printed(made)
     assert "93%" in text and "Subscribe to my [b]newsletter[/b]! word" in text and "..." in text

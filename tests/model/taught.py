@@ -34,9 +34,7 @@ def network(**changes: object) -> GPT:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in model.parameters():
-            weight.mul_(4.0) if weight.ndim == 2 else weight.add_(
-                torch.rand(weight.shape, generator=generator)
-            )
+            weight.mul_(4.0) if weight.ndim == 2 else weight.add_(torch.rand(weight.shape, generator=generator))
     return model
 
 

@@ -107,9 +107,7 @@ FULL = (
 
 
 @pytest.mark.parametrize("error", FULL, ids=["python", "safetensors"])
-def test_a_full_disk_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     model, optimizers = stepped(0)
     save_checkpoint(tmp_path, model, optimizers, {"step": 1})
 

@@ -61,9 +61,7 @@ def assert_same_logits(ours: GPT, theirs: Any, **tolerance: float) -> None:
     torch.testing.assert_close(ours(IDS), want, **{"rtol": 1e-4, "atol": 1e-4, **tolerance})
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"qk_norm": False, "tie_word_embeddings": False, "head_dim": 32}], ids=str
-)
+@pytest.mark.parametrize("changes", [{}, {"qk_norm": False, "tie_word_embeddings": False, "head_dim": 32}], ids=str)
 def test_the_shapes_are_those_of_the_network(changes: dict[str, Any]) -> None:
     model = random_model(**changes)
     assert weight_shapes(model.config) == {name: tuple(w.shape) for name, w in model.state_dict().items()}
@@ -310,9 +308,7 @@ def test_a_letter_does_not_end_a_document(copy: Path) -> None:
 def test_a_tokenizer_without_an_end(copy: Path) -> None:
     fields = json.loads((copy / "tokenizer.json").read_text())
     fields["added_tokens"] = []
-    fields["model"]["vocab"] = {
-        ("x" if k == "<|endoftext|>" else k): v for k, v in fields["model"]["vocab"].items()
-    }
+    fields["model"]["vocab"] = {("x" if k == "<|endoftext|>" else k): v for k, v in fields["model"]["vocab"].items()}
     fields["model"]["vocab"]["xx"] = fields["model"]["vocab"].pop("x")
     fields["model"]["merges"] = []
     (copy / "tokenizer.json").write_text(json.dumps(fields))

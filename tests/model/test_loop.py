@@ -23,9 +23,7 @@ SHAPE = GPTConfig(64, 32, 64, 2, 2, 1, 16, 32)
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 
 
-def make(
-    folder: Path | None = None, micro: int = 4, stop_after: int | None = None, **changes: Any
-) -> tuple[GPT, Run]:
+def make(folder: Path | None = None, micro: int = 4, stop_after: int | None = None, **changes: Any) -> tuple[GPT, Run]:
     ids = np.random.default_rng(0).integers(1, 64, 3000) // 3
     ends = np.arange(100, 3001, 100)
     values = {"steps": 10, "rows": 4, "context": 16, "dropout": 0.1, "seed": 3} | changes
@@ -58,9 +56,7 @@ def test_it_learns() -> None:
         {"matrices": "adamw", "quantise_from": 0.5},
     ],
 )
-def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
-    tmp_path: Path, changes: dict[str, Any]
-) -> None:
+def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(tmp_path: Path, changes: dict[str, Any]) -> None:
     whole = fit(**changes)
     with pytest.raises(Interrupted, match="step 4 of 10"):
         fit(tmp_path, stop_after=4, **changes)
@@ -110,9 +106,7 @@ def test_running_out_of_memory_halves_the_micro_batch_and_keeps_the_losses(
     np.testing.assert_allclose(losses(fitted), plain, rtol=1e-4)
 
 
-def test_a_loss_that_is_no_number_goes_back_and_slows_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loss_that_is_no_number_goes_back_and_slows_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, run = make(tmp_path)
     run.save_seconds = 0.0
     trainer = Trainer(model, run)

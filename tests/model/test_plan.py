@@ -13,9 +13,7 @@ SLOW = Speeds(2, 512, 1.0, 0.1, 3_000.0, 2.0, 1.0)
 FAST = Speeds(16, 1024, 0.02, 0.001, 2_000_000.0, 0.5, 1.0)
 
 
-def planned(
-    seconds: float | None = None, tokens: int = 600_000, speeds: Speeds = SLOW, **wishes: float
-) -> Plan:
+def planned(seconds: float | None = None, tokens: int = 600_000, speeds: Speeds = SLOW, **wishes: float) -> Plan:
     device = GPU if speeds is FAST else CPU
     chosen = Wishes(seconds=seconds, **wishes)  # type: ignore[arg-type]
     return make_plan(blog_tokens=tokens, speeds=speeds, device=device, wishes=chosen, context=speeds.context)

@@ -46,8 +46,6 @@ def test_tokenizers_that_drop_the_first_space_keep_it_here():
     vocabulary = {"<unk>": 0, "▁a": 1, "▁b": 2, "c": 3, "a": 4}
     other = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
     other.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    other.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
-    )
+    other.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     stream = TextStream(other)
     assert "".join(stream.push(token) for token in (2, 3, 1)) == " bc a"

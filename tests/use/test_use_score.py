@@ -42,25 +42,17 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_the_figure_is_that_of_transformers(
-    tmp_path: Path, llama: tuple[LoadedModel, Any], device: Device
-) -> None:
+def test_the_figure_is_that_of_transformers(tmp_path: Path, llama: tuple[LoadedModel, Any], device: Device) -> None:
     loaded, theirs = llama
     found = score_files([write(tmp_path, "a.txt", VERSE)], loaded, device)
     text = VERSE.strip()
-    assert found["bits_per_byte"] == pytest.approx(
-        bits_by_transformers(theirs, text) / len(text.encode()), rel=1e-5
-    )
+    assert found["bits_per_byte"] == pytest.approx(bits_by_transformers(theirs, text) / len(text.encode()), rel=1e-5)
     assert found["bytes"] == len(text.encode())
     assert found["tokens"] == len(encode_plain(tiny_tokenizer(), text))
-    assert found["files"] == [
-        {"path": str(tmp_path / "a.txt"), **{k: v for k, v in found.items() if k != "files"}}
-    ]
+    assert found["files"] == [{"path": str(tmp_path / "a.txt"), **{k: v for k, v in found.items() if k != "files"}}]
 
 
-def test_documents_are_scored_on_their_own(
-    tmp_path: Path, llama: tuple[LoadedModel, Any], device: Device
-) -> None:
+def test_documents_are_scored_on_their_own(tmp_path: Path, llama: tuple[LoadedModel, Any], device: Device) -> None:
     loaded, theirs = llama
     first, second, third = (
         "The owl looked up.",

@@ -36,9 +36,7 @@ def workspace(tmp_path_factory):
         split = "test" if number == 5 else "train"
         posts.append({"id": number, "title": title, "date": "", "tags": [], "text": text, "split": split})
     place.text.write_text(json.dumps(posts), encoding="utf-8")
-    save_model(
-        place.model, taught(), tokenizer(), card="# A blog", generation={"temperature": 0.8, "min_p": 0.05}
-    )
+    save_model(place.model, taught(), tokenizer(), card="# A blog", generation={"temperature": 0.8, "min_p": 0.05})
     return place
 
 

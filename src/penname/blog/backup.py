@@ -59,8 +59,7 @@ def unpack(archive: Path, folder: Path) -> tuple[str, ...]:
                 _copy(tar, member, folder / name)
     except _BROKEN as error:
         raise InputError(
-            f"{archive} is not a whole .tar archive ({error or type(error).__name__}): "
-            "make the backup again in Publii."
+            f"{archive} is not a whole .tar archive ({error or type(error).__name__}): make the backup again in Publii."
         ) from error
     return _notes(contents)
 
@@ -119,9 +118,7 @@ def _one_site(archive: Path, contents: _Contents) -> Members:
         return next(iter(sites.values()))
     if sites:
         names = ", ".join(sorted(str(folder) for folder in sites)[:12])
-        raise InputError(
-            f"{archive} holds {len(sites)} sites ({names}): unpack it and name the folder of one of them."
-        )
+        raise InputError(f"{archive} holds {len(sites)} sites ({names}): unpack it and name the folder of one of them.")
     cut = "" if contents.whole else " and is cut short"
     raise InputError(
         f"{archive} is a .tar archive without a Publii database (no input/db.sqlite in it){cut}: "

@@ -12,9 +12,7 @@ import re
 from penname.blog.unicode_text import normalise
 
 # Publii's placeholders, with what they were part of: an address, a Markdown link that no parser took.
-_PLACEHOLDER_LINK = re.compile(
-    r"(!?)\[([^\[\]\n]{0,400})\]\(\s{0,9}#(?:DOMAIN_NAME|INTERNAL_LINK)#[^()\n]{0,800}\)?"
-)
+_PLACEHOLDER_LINK = re.compile(r"(!?)\[([^\[\]\n]{0,400})\]\(\s{0,9}#(?:DOMAIN_NAME|INTERNAL_LINK)#[^()\n]{0,800}\)?")
 _PLACEHOLDER = re.compile(r"#(?:DOMAIN_NAME|INTERNAL_LINK)#[^\s\"'<>()\[\]]*", re.IGNORECASE)
 _SIZE = re.compile(r"(?<!\S)=(?:\d{2,5}(?:px|%)?x(?:\d{2,5}(?:px|%)?)?|x\d{2,5}(?:px|%)?)(?:\)|(?!\S))")
 _MARKDOWN_IMAGE = re.compile(r"!\[[^\[\]\n]{0,400}\]\([^()\n]{0,800}\)")
@@ -37,15 +35,11 @@ _SHORTCODE = re.compile(
 # Hugo, Jekyll, Handlebars and the like.
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,400}\}\}|\{%[^{}\n]{0,400}%\}")
 
-_DATA_ADDRESS = re.compile(
-    r"data:(?:image|(?:video|audio|font|text|application)/[\w.+-]{1,60}[;,])\S*", re.IGNORECASE
-)
+_DATA_ADDRESS = re.compile(r"data:(?:image|(?:video|audio|font|text|application)/[\w.+-]{1,60}[;,])\S*", re.IGNORECASE)
 _BLOB = re.compile(r"(?<!\S)(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{200,}={0,2}(?!\S)")
 _BLOCK_JSON = re.compile(r'[\[{]\s*[\[{]?\s*"(?:id|type|content|config)"\s*:.*"publii-[a-z]+".*', re.DOTALL)
 
-_ENTITY = re.compile(
-    r"&(?:nbsp|amp|lt|gt|quot|apos|hellip|[mn]dash|[lr][sd]quo|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});"
-)
+_ENTITY = re.compile(r"&(?:nbsp|amp|lt|gt|quot|apos|hellip|[mn]dash|[lr][sd]quo|#\d{2,6}|#[xX][0-9a-fA-F]{2,5});")
 
 # Text that would be a tag, were it markup.
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s<>/]*)([^<>]*)>")

@@ -65,9 +65,7 @@ def _from_file(path: Path) -> Found:
     with path.open("rb") as file:
         head = file.read(512)
     if not head:
-        raise InputError(
-            f"{path} is empty (0 bytes), so it holds no posts: restore it from a backup, or {WANTED}."
-        )
+        raise InputError(f"{path} is empty (0 bytes), so it holds no posts: restore it from a backup, or {WANTED}.")
     if head.startswith(SQLITE_MAGIC):
         return _database(path.resolve(), path)
     for magic, kind in _PACKED.items():
@@ -75,9 +73,7 @@ def _from_file(path: Path) -> Found:
             raise InputError(f"{path} is packed with {kind}: unpack it first, then name what was in it.")
     if path.suffix.lower() == ".tar" or head[257:262] == b"ustar":
         return Found(None, path, None, path.stem)
-    raise InputError(
-        f"{path} is not an SQLite database (its first bytes say so) and not a backup .tar: {WANTED}."
-    )
+    raise InputError(f"{path} is not an SQLite database (its first bytes say so) and not a backup .tar: {WANTED}.")
 
 
 def _database(database: Path, shown: Path) -> Found:
@@ -100,9 +96,7 @@ def _in_folder(path: Path) -> Found:
         sites = _sites(folder)
         if sites:
             raise InputError(_choose(folder, sites))
-    raise InputError(
-        f"{path} is a folder without a Publii database (no db.sqlite in it){_instead(path)}: {WANTED}."
-    )
+    raise InputError(f"{path} is a folder without a Publii database (no db.sqlite in it){_instead(path)}: {WANTED}.")
 
 
 def _sites(folder: Path) -> list[str]:

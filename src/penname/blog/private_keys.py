@@ -164,9 +164,7 @@ def find_accounts(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[str,
     `runs` are the runs of digits in `text` (`private_phones.digit_runs`); every account number has one.
     """
     for match in _IBAN_START.finditer(text) if runs else ():
-        if not text[match.start() - 1 : match.start()].isalnum() and (
-            end := _end_of_iban(text, match.start())
-        ):
+        if not text[match.start() - 1 : match.start()].isalnum() and (end := _end_of_iban(text, match.start())):
             yield "iban", match.start(), end
     for start, stop in runs:
         for match in _CARD.finditer(text, start, stop):
@@ -177,11 +175,7 @@ def find_accounts(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[str,
 def _is_card(digits: list[int]) -> bool:
     """Whether the digits have an issuer's prefix, that issuer's length and the right check digit."""
     length = 15 if digits[0] == 3 and digits[1] in (4, 7) else 16
-    return (
-        len(digits) == length
-        and _CARD_STARTS.match("".join(map(str, digits))) is not None
-        and _is_luhn(digits)
-    )
+    return len(digits) == length and _CARD_STARTS.match("".join(map(str, digits))) is not None and _is_luhn(digits)
 
 
 def _find_pem(text: str) -> Iterator[tuple[int, int]]:

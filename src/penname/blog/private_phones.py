@@ -33,9 +33,7 @@ _WORD_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER_WORD = re.compile(r"\+?\(?\d{1,5}\)?(?:[ .\-/]{0,2}\(?\d{1,12}\)?){0,6}")
-_DATE = re.compile(
-    r"\(?(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})(?!\d)"
-)
+_DATE = re.compile(r"\(?(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})(?!\d)")
 _FRENCH = re.compile(r"0[1-9]([ .-])\d\d\1\d\d\1\d\d\1\d\d")  # five pairs, which a date has not
 _YEARS = re.compile(r"(?:^|\D)(?:1[0-9]|20)\d\d[ ]?[-–/][ ]?(?:1[0-9]|20)\d\d(?!\d)")
 _ISBN = re.compile(r"(?:ISBN|ISSN|DOI|ORCID|EAN|PMID|arXiv)\W{0,3}(?:ID|10|13)?\W{0,3}$", re.IGNORECASE)

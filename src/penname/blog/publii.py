@@ -59,17 +59,13 @@ class Counts:
     trashed: int = 0
 
 
-def iter_rows(
-    site: Site, *, pages: bool = False, drafts: bool = False, trashed: bool = False
-) -> Iterator[Row]:
+def iter_rows(site: Site, *, pages: bool = False, drafts: bool = False, trashed: bool = False) -> Iterator[Row]:
     """Yield the live posts, and what else is asked for, by `created_at` and then `id`; memory stays flat.
 
     Rows without a date come first. A draft of a page comes only with both `pages` and `drafts`, and so on.
     Raises `InputError` when the database turns out to be damaged on the way.
     """
-    left_out = {
-        word for word, wanted in (("is-page", pages), ("draft", drafts), ("trashed", trashed)) if not wanted
-    }
+    left_out = {word for word, wanted in (("is-page", pages), ("draft", drafts), ("trashed", trashed)) if not wanted}
     with database_errors(site.path):
         for id_, text in site.connection.execute(_ORDER):
             status = _marks(text)

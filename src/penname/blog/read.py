@@ -153,9 +153,7 @@ def tell(reading: Reading) -> None:
     if reading.left_out:
         events.note(f"Left out {_many(len(reading.left_out), 'post')} without text.")
     if reading.boilerplate:
-        events.note(
-            f"Found {_many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word."
-        )
+        events.note(f"Found {_many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word.")
     if reading.masked:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in reading.masked.most_common())
         events.note(f"Masked private data ({kinds}).")

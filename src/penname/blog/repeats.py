@@ -31,9 +31,7 @@ _BANDS, _ROWS = 20, 3  # finds 99% of pairs at a Jaccard similarity of 0.6, 93% 
 _LEAST_JACCARD = 0.6
 _LEAST_CONTAINMENT = 0.8
 _FEWEST_WORDS_SHARED = 8  # in a paragraph that makes two posts worth comparing
-_MOST_NEIGHBOURS = (
-    8  # comparisons a post for each band or paragraph; keeps hostile input from being quadratic
-)
+_MOST_NEIGHBOURS = 8  # comparisons a post for each band or paragraph; keeps hostile input from being quadratic
 _MOST_SHARERS = 20  # a paragraph in more posts is boilerplate, not a copy
 _SEED = 1
 _AT_ONCE = 4096  # shingles whose values under the random functions are held at once
@@ -130,9 +128,7 @@ def _fold(paragraph: str) -> str:
 
 
 def _key(folded: str) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "little"
-    )
+    return int.from_bytes(hashlib.blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "little")
 
 
 def _paragraph_keys(text: str) -> Iterator[int]:

@@ -18,7 +18,5 @@ def sample_site() -> Path:
     """
     site = Path(str(files("penname"))) / "data" / "sample"
     if not (site / "input" / "db.sqlite").is_file():
-        raise PennameError(
-            f"The sample blog is missing from this installation ({site}): install penname again."
-        )
+        raise PennameError(f"The sample blog is missing from this installation ({site}): install penname again.")
     return site

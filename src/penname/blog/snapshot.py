@@ -90,9 +90,7 @@ def database_errors(shown: Path, copy: Path | None = None) -> Iterator[None]:
     except (sqlite3.Error, UnicodeError) as error:  # a damaged schema may give a message that is no UTF-8
         text = str(error).lower()
         if copy is not None and (cut := _cut_short(copy)):
-            raise InputError(
-                f"{shown} is cut short: {cut}; copy it again, or restore a backup in Publii."
-            ) from error
+            raise InputError(f"{shown} is cut short: {cut}; copy it again, or restore a backup in Publii.") from error
         if "locked" in text or "busy" in text:
             raise InputError(f"{shown} is locked by another program: close Publii and try again.") from error
         if "not a database" in text:
@@ -111,15 +109,12 @@ def _connect(copy: Path, mode: str) -> sqlite3.Connection:
 
 
 def _check_tables(connection: sqlite3.Connection, shown: Path) -> None:
-    tables = {
-        name.lower() for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    }
+    tables = {name.lower() for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     missing = [table for table in NEEDED if table not in tables]
     if missing:
         word = "table" if len(missing) == 1 else "tables"
         raise InputError(
-            f"{shown} is an SQLite database but not a Publii site "
-            f"(it lacks the {word} {', '.join(missing)}): {WANTED}."
+            f"{shown} is an SQLite database but not a Publii site (it lacks the {word} {', '.join(missing)}): {WANTED}."
         )
     for table, needed in NEEDED.items():
         present = {row[1].lower() for row in connection.execute(f"PRAGMA table_info({table})")}

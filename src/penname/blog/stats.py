@@ -136,8 +136,7 @@ def repeats_of(reading: Reading) -> tuple[Repeat, ...]:
     """The duplicates with their titles, in the order of the posts."""
     titles = {post.id: post.title for post in reading.posts}
     return tuple(
-        Repeat(found.id, titles[found.id], found.of, titles[found.of], found.similarity)
-        for found in reading.duplicates
+        Repeat(found.id, titles[found.id], found.of, titles[found.of], found.similarity) for found in reading.duplicates
     )
 
 

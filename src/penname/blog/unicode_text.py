@@ -17,9 +17,7 @@ _EMOJI = (
     "\u2934\u2935\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
 # Scripts in which U+200C and U+200D join or part letters: Arabic to Sinhala, Tibetan to Mongolian.
-_JOINING = (
-    "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U000114ff"
-)
+_JOINING = "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U000114ff"
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TAGS = "\U000e0020-\U000e007e"
 
@@ -74,9 +72,7 @@ def normalise_line(text: str, *, quotes: bool = True) -> str:
 
 def normalise_code(text: str) -> str:
     """Return source code in NFC without invisible characters; indentation, blank lines and quotes stay."""
-    parts = [
-        _respell(part, quotes=False) for part in text.split("\t")
-    ]  # tabs indent: keep them from the spaces
+    parts = [_respell(part, quotes=False) for part in text.split("\t")]  # tabs indent: keep them from the spaces
     return "\n".join(line.rstrip() for line in "\t".join(parts).split("\n")).strip("\n")
 
 

@@ -67,15 +67,11 @@ def _on_languages(words: int, languages: tuple[Language, ...], setting: str) -> 
             "that comes with penname knows English only, so give --base a model of that language."
         )
         if main.code in _FEW_SPACES:
-            sentences.append(
-                f"Words are counted by the spaces between them; {main.name} has few, so it holds more."
-            )
+            sentences.append(f"Words are counted by the spaces between them; {main.name} has few, so it holds more.")
     elif english < 0.9:
         sentences.append(
             f"Only {english:.0%} of the words are in English: what is in other languages is learned badly."
         )
     if setting and setting.lower().split("-")[0] != main.code:
-        sentences.append(
-            f"The site's settings say {setting}, the text says {main.code}; the text is believed."
-        )
+        sentences.append(f"The site's settings say {setting}, the text says {main.code}; the text is believed.")
     return sentences

@@ -1,6 +1,6 @@
 """Files that are whole or absent: everything is written to a temporary name and renamed.
 
-    write_json(path, {"posts": 943})
+write_json(path, {"posts": 943})
 """
 
 import contextlib

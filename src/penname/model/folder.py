@@ -135,9 +135,7 @@ def _check_folder(folder: Path) -> None:
             f"{folder} does not exist: give the path of a model folder on this machine (nothing is downloaded)."
         )
     if not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file: give the folder that holds a model's config.json and its weights."
-        )
+        raise InputError(f"{folder} is a file: give the folder that holds a model's config.json and its weights.")
     if not (folder / "config.json").is_file():
         inner = folder / "model"
         hint = f"give {inner}" if (inner / "config.json").is_file() else "give a Hugging Face model folder"

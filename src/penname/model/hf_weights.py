@@ -118,9 +118,7 @@ def _weight_files(folder: Path) -> list[Path]:
         return [folder / WEIGHTS]
     if (folder / INDEX).is_file():
         return _parts(folder)
-    pickled = sorted(
-        path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)
-    )
+    pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern))
     if pickled:
         raise InputError(
             f"{folder} holds its weights only as {pickled[0]}, a pickle, which can run any code when it is opened, "
@@ -132,18 +130,12 @@ def _weight_files(folder: Path) -> list[Path]:
 def _parts(folder: Path) -> list[Path]:
     index = read_json(folder / INDEX, "the index of a model's weights")
     places = index.get("weight_map") if isinstance(index, dict) else None
-    if (
-        not isinstance(places, dict)
-        or not places
-        or not all(isinstance(name, str) for name in places.values())
-    ):
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
         raise InputError(f"{folder / INDEX} names no files of weights: fetch the model again.")
     names = sorted(set(places.values()))
     for name in names:
         if "/" in name or "\\" in name or Path(name).name != name:
-            raise InputError(
-                f"{folder / INDEX} points outside its folder ({name!r}): this is not a model to trust."
-            )
+            raise InputError(f"{folder / INDEX} points outside its folder ({name!r}): this is not a model to trust.")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(
@@ -188,9 +180,7 @@ def _check_names(folder: Path, config: GPTConfig, found: dict[str, tuple[tuple[i
         if name not in found:
             raise _mismatch(folder, f"{name} is missing from its weights")
         if found[name][0] != shape:
-            raise _mismatch(
-                folder, f"{name} has the shape {found[name][0]}, its config.json asks for {shape}"
-            )
+            raise _mismatch(folder, f"{name} has the shape {found[name][0]}, its config.json asks for {shape}")
         if found[name][1] not in _FLOATS:
             raise InputError(
                 f"{folder} holds quantised weights ({name} is {found[name][1]}): give the folder of the "

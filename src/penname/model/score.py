@@ -137,9 +137,7 @@ def _windows(lengths: Sequence[int], context: int, stride: int) -> list[tuple[in
     return found
 
 
-def _groups(
-    windows: Sequence[tuple[int, int, int, int]], batch_tokens: int
-) -> list[list[tuple[int, int, int, int]]]:
+def _groups(windows: Sequence[tuple[int, int, int, int]], batch_tokens: int) -> list[list[tuple[int, int, int, int]]]:
     groups: list[list[tuple[int, int, int, int]]] = []
     for window in windows:
         length = window[2] - window[1]
@@ -165,8 +163,4 @@ def _nats(model: GPT, ids: torch.Tensor, places: torch.Tensor, values_at_once: i
 def _progress(show: bool, count: int) -> Any:
     import contextlib
 
-    return (
-        events.task("Scoring", total=count, unit="tokens")
-        if show
-        else contextlib.nullcontext(lambda _count: None)
-    )
+    return events.task("Scoring", total=count, unit="tokens") if show else contextlib.nullcontext(lambda _count: None)

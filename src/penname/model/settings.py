@@ -15,36 +15,20 @@ class TrainSettings:
     steps: int = field(metadata={"text": "Optimizer steps in all."})
     rows: int = field(metadata={"text": "Windows of text in a step, over all devices and micro-batches."})
     context: int = field(metadata={"text": "Tokens in a window."})
-    matrices: str = field(
-        default="muon", metadata={"text": "Optimizer of the hidden matrices: muon or adamw."}
-    )
+    matrices: str = field(default="muon", metadata={"text": "Optimizer of the hidden matrices: muon or adamw."})
     matrix_lr: float = field(default=0.02, metadata={"text": "Peak learning rate of the hidden matrices."})
-    table_lr: float = field(
-        default=3e-3, metadata={"text": "Peak learning rate of embeddings and norms (AdamW)."}
-    )
-    weight_decay: float = field(
-        default=0.05, metadata={"text": "Decoupled weight decay of the hidden matrices."}
-    )
+    table_lr: float = field(default=3e-3, metadata={"text": "Peak learning rate of embeddings and norms (AdamW)."})
+    weight_decay: float = field(default=0.05, metadata={"text": "Decoupled weight decay of the hidden matrices."})
     momentum: float = field(default=0.95, metadata={"text": "Muon's momentum."})
-    warmup: float = field(
-        default=0.02, metadata={"text": "Share of the run over which the learning rate rises."}
-    )
-    decay: float = field(
-        default=0.4, metadata={"text": "Share of the run, at its end, over which it falls to zero."}
-    )
+    warmup: float = field(default=0.02, metadata={"text": "Share of the run over which the learning rate rises."})
+    decay: float = field(default=0.4, metadata={"text": "Share of the run, at its end, over which it falls to zero."})
     dropout: float = field(default=0.0, metadata={"text": "Share of activations dropped while training."})
-    masked: float = field(
-        default=0.0, metadata={"text": "Share of steps with the masked next-token objective."}
-    )
+    masked: float = field(default=0.0, metadata={"text": "Share of steps with the masked next-token objective."})
     mask_rate: float = field(default=0.2, metadata={"text": "Share of tokens hidden in such a step."})
     input_mask: float = field(default=0.0, metadata={"text": "Share of input tokens hidden in causal steps."})
-    goldfish: int = field(
-        default=0, metadata={"text": "Leave one target in this many out of the loss (0: none)."}
-    )
+    goldfish: int = field(default=0, metadata={"text": "Leave one target in this many out of the loss (0: none)."})
     clip: float = field(default=1.0, metadata={"text": "Largest norm of the gradient."})
-    ema: float = field(
-        default=0.0, metadata={"text": "Decay of the running average of the weights (0: none)."}
-    )
+    ema: float = field(default=0.0, metadata={"text": "Decay of the running average of the weights (0: none)."})
     quantise_from: float = field(
         default=1.0, metadata={"text": "Train with rounded weights from this share of the run on."}
     )

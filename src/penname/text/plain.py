@@ -1,6 +1,6 @@
 """Open text files, compressed or not, as UTF-8.
 
-    with open_text(Path("gutenberg-0.txt.bz2")) as file: ...
+with open_text(Path("gutenberg-0.txt.bz2")) as file: ...
 """
 
 import bz2

@@ -51,9 +51,7 @@ def open_shards(folder: Path) -> list[Shard]:
     """All shards of a folder, by name. No shard there is an `InputError`."""
     names = sorted(path.name.removesuffix(".ids.npy") for path in folder.glob("*.ids.npy"))
     if not names:
-        raise InputError(
-            f"{folder} holds no token shards: run `penname pretrain BOOKS` on a folder of text first."
-        )
+        raise InputError(f"{folder} holds no token shards: run `penname pretrain BOOKS` on a folder of text first.")
     return [open_shard(folder, name) for name in names]
 
 
@@ -97,9 +95,7 @@ def _encode(source: Path, tokenizer: "Tokenizer", folder: Path, mark: str) -> No
             raise InputError(f"{source} is too large for one shard: split it.")
     with replacing(folder / f"{name}.ends.npy") as temporary, temporary.open("wb") as file:
         np.save(file, np.array(ends, np.int64), allow_pickle=False)
-    write_json(
-        folder / f"{name}.json", {"mark": mark, "tokens": total, "documents": len(ends), "bytes": size}
-    )
+    write_json(folder / f"{name}.json", {"mark": mark, "tokens": total, "documents": len(ends), "bytes": size})
 
 
 def _measured(
@@ -116,9 +112,7 @@ def _measured(
     yield from _pairs(group, tokenizer, last)
 
 
-def _pairs(
-    group: list[str], tokenizer: "Tokenizer", last: int
-) -> Iterable[tuple[npt.NDArray[np.uint32], int]]:
+def _pairs(group: list[str], tokenizer: "Tokenizer", last: int) -> Iterable[tuple[npt.NDArray[np.uint32], int]]:
     sizes = [len(text.encode("utf-8")) for text in group]
     return zip(iter_encoded(tokenizer, group, last), sizes, strict=True)
 

@@ -46,8 +46,7 @@ def export_hf(loaded: LoadedModel, out: Path) -> Path:
         out,
         loaded.model,
         loaded.tokenizer,
-        card=loaded.card
-        or "# A language model\n\nConverted by penname; the model it comes from had no card.\n",
+        card=loaded.card or "# A language model\n\nConverted by penname; the model it comes from had no card.\n",
         generation={key: value for key, value in loaded.generation.items() if key in _KEPT},
         end=loaded.end,
     )

@@ -52,9 +52,7 @@ def write_gguf(path: Path, loaded: LoadedModel, dtype: str) -> None:
     try:
         from gguf import GGUFWriter
     except ImportError as error:
-        raise PennameError(
-            "GGUF files need the package gguf: install penname with its extra gguf."
-        ) from error
+        raise PennameError("GGUF files need the package gguf: install penname with its extra gguf.") from error
 
     config = loaded.config
     if config.rope_scaling is not None:

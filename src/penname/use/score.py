@@ -49,9 +49,7 @@ def score_files(
         per_file.append(total(scores[: len(texts)]))
         scores = scores[len(texts) :]
     if not math.isfinite(total(per_file).nats):
-        raise InputError(
-            f"The model in {loaded.source} gives no numbers: its weights are damaged. Fetch it again."
-        )
+        raise InputError(f"The model in {loaded.source} gives no numbers: its weights are damaged. Fetch it again.")
     files = [{"path": str(path), **_figures(score)} for path, score in zip(paths, per_file, strict=True)]
     return {**_figures(total(per_file)), "files": files}
 

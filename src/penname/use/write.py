@@ -160,9 +160,7 @@ def read_prompt(given: str | None, stream: TextIO | None = None) -> str:
     try:
         return stream.read().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"Standard input is not UTF-8 text ({error.reason}): give the prompt as text."
-        ) from error
+        raise InputError(f"Standard input is not UTF-8 text ({error.reason}): give the prompt as text.") from error
 
 
 def tidy_prompt(prompt: str, title: bool) -> str:
@@ -250,9 +248,7 @@ def _load(options: WriteOptions, workspace: Workspace | None) -> "LoadedModel":
         return load_base(options.model)
     if workspace is None or not (workspace.model / "config.json").is_file():
         place = workspace.folder if workspace else Path.cwd()
-        raise InputError(
-            f"{place} holds no trained model yet: run `penname train SITE` first, or give --model DIR."
-        )
+        raise InputError(f"{place} holds no trained model yet: run `penname train SITE` first, or give --model DIR.")
     return load_model(workspace.model)
 
 

@@ -48,9 +48,7 @@ def test_names_as_they_are_spoken(name: str, spoken: str) -> None:
     assert spoken_name(name) == spoken
 
 
-def entry(
-    authors: str = "James, Henry, 1843-1916", languages: tuple[str, ...] = ("en",), kind: str = "Text"
-) -> Entry:
+def entry(authors: str = "James, Henry, 1843-1916", languages: tuple[str, ...] = ("en",), kind: str = "Text") -> Entry:
     return Entry(1, kind, "T", languages, authors, "Ghosts -- Fiction; Gothic")
 
 

@@ -59,9 +59,7 @@ def test_paragraphs_marked_by_an_indent_alone_are_told_apart() -> None:
 
 def test_verse_keeps_its_lines() -> None:
     verse = '"Set the lamp and trim the wick,\nMind the oil and mind the weather;\n'
-    assert f'\n\n{verse}Them that goes and them that stick\nAll come home to port together."\n\n' in clean(
-        "old.txt"
-    )
+    assert f'\n\n{verse}Them that goes and them that stick\nAll come home to port together."\n\n' in clean("old.txt")
     assert "\n\nThe ship goes up, the ship goes down,\nAnd never a wave to bear her;\n" in clean("page.html")
 
 
@@ -122,10 +120,7 @@ def test_the_header_is_read() -> None:
         "3456",
         "1921",
     )
-    assert (
-        clean_book(HEADERS["middle.txt"], "txt").header.title
-        == "An Orchard in the Hills Being the Record of a Year"
-    )
+    assert clean_book(HEADERS["middle.txt"], "txt").header.title == "An Orchard in the Hills Being the Record of a Year"
     assert clean_book(HEADERS["old.txt"], "txt").header.author == "A. Marlowe"
     page = clean_book((FILES / "page.html").read_bytes(), "html").header
     assert (page.title, page.author, page.language, page.year) == (
@@ -232,10 +227,7 @@ def test_no_bytes_make_an_epub_fail_otherwise(data: bytes) -> None:
 
 def test_small_print_at_the_end_goes_and_the_story_before_it_stays() -> None:
     text = HEADERS["old.txt"].decode("latin-1").replace("\r", "")
-    small = (
-        text[text.index("***START**THE SMALL") : text.index("*END*THE SMALL")]
-        + "*END*THE SMALL PRINT! Ver.04*END*"
-    )
+    small = text[text.index("***START**THE SMALL") : text.index("*END*THE SMALL")] + "*END*THE SMALL PRINT! Ver.04*END*"
     story = "\n\n".join(STORY * 30)
     cleaned = clean_text(
         f"The Project Gutenberg Etext of Lamps, by A. Marlowe\n\n\nLAMPS\n\n{story}\n\n\n{small}\n"
@@ -276,9 +268,7 @@ def test_tables_go_and_block_quotations_are_joined() -> None:
     )
     table = "\n".join(rows)
     quotation = textwrap.indent(textwrap.fill(" ".join(STORY), 56), "    ")
-    text = clean_text(
-        "\n\n".join([*STORY, table, "| a | b |\n| - | - |\n| 1 | 2 |", quotation, STORY[0]])
-    ).text
+    text = clean_text("\n\n".join([*STORY, table, "| a | b |\n| - | - |\n| 1 | 2 |", quotation, STORY[0]])).text
     assert text == "\n\n".join([*STORY, " ".join(STORY), STORY[0]])
 
 
@@ -325,9 +315,7 @@ def footer_of(name: str) -> str:
     st.lists(st.one_of(st.sampled_from(STORY), st.text(max_size=200)), max_size=12),
     st.integers(0, 3),
 )
-def test_whatever_stands_between_no_licence_text_is_left(
-    head: str, foot: str, story: list[str], gap: int
-) -> None:
+def test_whatever_stands_between_no_licence_text_is_left(head: str, foot: str, story: list[str], gap: int) -> None:
     space = "\n" * (gap + 2)
     cleaned = clean_text(header_of(head) + space + "\n\n".join(story) + space + footer_of(foot)).text
     assert not is_licence(cleaned)

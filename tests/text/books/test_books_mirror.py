@@ -55,9 +55,7 @@ def mirror(site: Site, waits: list[float], **more: Any) -> Mirror:
     return Mirror(site.url, sleep=waits.append, **more)
 
 
-def test_the_catalogue_comes_first_then_each_wanted_book(
-    site: Site, tmp_path: Path, waits: list[float]
-) -> None:
+def test_the_catalogue_comes_first_then_each_wanted_book(site: Site, tmp_path: Path, waits: list[float]) -> None:
     missing = fetch_books(mirror(site, waits), tmp_path, BooksOptions())
     assert missing == []
     assert site.paths()[:2] == ["robots.txt", FEED + ".gz"]
@@ -158,9 +156,7 @@ def test_a_part_longer_than_the_file_is_thrown_away(site: Site, tmp_path: Path, 
     assert (tmp_path / "book.txt").read_bytes() == site.files[path]
 
 
-def test_without_a_mark_of_its_version_a_part_is_not_resumed(
-    site: Site, tmp_path: Path, waits: list[float]
-) -> None:
+def test_without_a_mark_of_its_version_a_part_is_not_resumed(site: Site, tmp_path: Path, waits: list[float]) -> None:
     site.etags = False
     path = "cache/epub/1234/pg1234.txt"
     site.cut[path] = 1000
@@ -170,9 +166,7 @@ def test_without_a_mark_of_its_version_a_part_is_not_resumed(
     assert (tmp_path / "book.txt").read_bytes() == site.files[path]
 
 
-def test_a_busy_server_is_left_alone_as_long_as_it_asks(
-    site: Site, tmp_path: Path, waits: list[float]
-) -> None:
+def test_a_busy_server_is_left_alone_as_long_as_it_asks(site: Site, tmp_path: Path, waits: list[float]) -> None:
     path = "cache/epub/1234/pg1234.txt"
     site.busy[path] = [(429, "7"), (503, ""), (503, "Wed, 21 Oct 2015 07:28:00 GMT")]
     fetch_books(mirror(site, waits, pause=0.5), tmp_path, ENGLISH)
@@ -196,9 +190,7 @@ def test_one_book_that_fails_does_not_end_the_run(site: Site, tmp_path: Path, wa
     assert (tmp_path / "2/3/4/2345/2345-8.txt").exists()
 
 
-def test_a_file_that_was_damaged_since_is_fetched_again(
-    site: Site, tmp_path: Path, waits: list[float]
-) -> None:
+def test_a_file_that_was_damaged_since_is_fetched_again(site: Site, tmp_path: Path, waits: list[float]) -> None:
     path = "cache/epub/1234/pg1234.txt"
     fetch_books(mirror(site, waits), tmp_path, ENGLISH)
     data = bytearray((tmp_path / path).read_bytes())
@@ -268,9 +260,7 @@ def test_what_is_packed_for_the_way_is_unpacked_and_a_packed_catalogue_is_not(
     serve: Callable[..., Site], tmp_path: Path, waits: list[float]
 ) -> None:
     path = "cache/epub/1234/pg1234.txt"
-    site = serve(
-        PACKED | {path: gzip.compress(b"A book.", mtime=0)}, encoding={path: "gzip", FEED + ".gz": "x-gzip"}
-    )
+    site = serve(PACKED | {path: gzip.compress(b"A book.", mtime=0)}, encoding={path: "gzip", FEED + ".gz": "x-gzip"})
     fetch_books(mirror(site, waits), tmp_path, ENGLISH)
     assert (tmp_path / path).read_bytes() == b"A book."
     assert (tmp_path / (FEED + ".gz")).read_bytes() == site.files[FEED + ".gz"]

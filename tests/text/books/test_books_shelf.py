@@ -109,8 +109,7 @@ def test_a_folder_becomes_a_shard_and_an_index(folder: Path, tmp_path: Path) -> 
         row["sha256"] for row in index
     ]
     clean = {
-        name: clean_book((folder / name).read_bytes(), "txt").text
-        for name in ("old.txt", "middle.txt", "new.txt")
+        name: clean_book((folder / name).read_bytes(), "txt").text for name in ("old.txt", "middle.txt", "new.txt")
     }
     for row, text in zip(index, texts, strict=True):
         assert text == clean[row["source"]] + "\n"
@@ -122,9 +121,7 @@ def test_a_folder_becomes_a_shard_and_an_index(folder: Path, tmp_path: Path) -> 
 
 def test_what_is_dropped_is_named_with_its_reason(folder: Path, tmp_path: Path) -> None:
     (folder / "short.txt").write_text("Too little to read.")
-    (folder / "primes.txt").write_text(
-        "\n".join(" ".join(str(n) for n in range(i, i + 9)) for i in range(2000))
-    )
+    (folder / "primes.txt").write_text("\n".join(" ".join(str(n) for n in range(i, i + 9)) for i in range(2000)))
     (folder / "french.txt").write_text(
         "Le phare était au bout de la jetée, et le vieux gardien n'en sortait plus. " * 30
     )
@@ -169,9 +166,7 @@ def test_a_single_file_is_a_source_too(folder: Path, tmp_path: Path) -> None:
     assert build_shelf(folder / "old.txt", tmp_path / "out", SMALL).documents == 1
 
 
-@pytest.mark.parametrize(
-    ("compression", "suffix"), [("bz2", ".bz2"), ("xz", ".xz"), ("gz", ".gz"), ("none", "")]
-)
+@pytest.mark.parametrize(("compression", "suffix"), [("bz2", ".bz2"), ("xz", ".xz"), ("gz", ".gz"), ("none", "")])
 def test_the_same_books_and_seed_give_the_same_bytes(tmp_path: Path, compression: str, suffix: str) -> None:
     books = tmp_path / "books"
     books.mkdir()
@@ -187,9 +182,7 @@ def test_the_same_books_and_seed_give_the_same_bytes(tmp_path: Path, compression
     assert other.documents == 12 and (tmp_path / "two" / "index.tsv").read_text() != index
 
 
-def test_shards_are_cut_at_their_size_and_old_ones_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shards_are_cut_at_their_size_and_old_ones_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     books = tmp_path / "books"
     books.mkdir()
     for seed in range(4):
@@ -201,9 +194,7 @@ def test_shards_are_cut_at_their_size_and_old_ones_go(
     assert sorted(path.name for path in (tmp_path / "out").glob("*.txt*")) == ["books-0.txt.bz2", "mine.txt"]
 
 
-def test_a_second_run_reads_nothing_again(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_run_reads_nothing_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build_shelf(folder, tmp_path / "out", SMALL)
     before = first.shards[0].stat()
     monkeypatch.setattr(shelf, "clean_book", lambda *_: pytest.fail("cleaned again"))
@@ -226,9 +217,7 @@ def test_a_new_file_is_added_and_a_changed_one_starts_afresh(folder: Path, tmp_p
         assert "settings have changed" in heard[1]
 
 
-def test_stopped_anywhere_it_goes_on_to_the_same_shelf(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_anywhere_it_goes_on_to_the_same_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     books = tmp_path / "books"
     books.mkdir()
     (books / "many.txt").write_text("\n<|endoftext|>\n".join(prose(seed) for seed in (1, 2, 3, 2, 4, 5)))
@@ -302,9 +291,7 @@ def test_a_local_mirror_is_read_by_its_catalogue(tmp_path: Path) -> None:
     options = BooksOptions(min_words=50, subjects=("fiction",), years=(1911, None))
     assert [row["title"] for row in _index(mirror, tmp_path / "two", options)] == ["The Clockmaker's Niece"]
     options = BooksOptions(min_words=50, authors=("hale",))
-    assert [row["title"] for row in _index(mirror, tmp_path / "three", options)] == [
-        "An Orchard in the Hills"
-    ]
+    assert [row["title"] for row in _index(mirror, tmp_path / "three", options)] == ["An Orchard in the Hills"]
     with pytest.raises(InputError, match="no book that fits"):
         build_shelf(mirror, tmp_path / "four", BooksOptions(authors=("nobody",)))
 
@@ -317,9 +304,7 @@ def _index(source: Path, out: Path, options: BooksOptions) -> list[dict[str, str
 def test_the_cleaner_of_two_formats_is_shelved_when_both_are_read(tmp_path: Path) -> None:
     books = tmp_path / "3456"
     books.mkdir()
-    (books / "pg3456.txt").write_text(
-        "\n\n".join(f"{part} | {i} ~" for i, part in enumerate(prose(1).split("\n\n")))
-    )
+    (books / "pg3456.txt").write_text("\n\n".join(f"{part} | {i} ~" for i, part in enumerate(prose(1).split("\n\n"))))
     (books / "pg3456.html").write_text("".join(f"<p>{part}</p>" for part in prose(1).split("\n\n")))
     build_shelf(books, tmp_path / "out", BooksOptions(min_words=50, every_format=True))
     assert "|" not in documents(tmp_path / "out" / "books-0.txt.bz2")[0]
@@ -347,15 +332,10 @@ def test_sources_and_settings_that_cannot_be_used_are_refused(folder: Path, tmp_
         build_shelf(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(InputError, match="catalogue"):
         build_shelf(folder, tmp_path / "out", BooksOptions(subjects=("x",)))
-    wrong = BooksOptions(
-        formats=("pdf",), compression="zip", duplicates=2, limit=0, name="a/b", languages=("english",)
-    )
+    wrong = BooksOptions(formats=("pdf",), compression="zip", duplicates=2, limit=0, name="a/b", languages=("english",))
     with pytest.raises(InputError) as caught:
         build_shelf(folder, tmp_path / "out", wrong)
-    assert all(
-        word in str(caught.value)
-        for word in ("pdf", "compression", "duplicates", "limit", "name", "languages")
-    )
+    assert all(word in str(caught.value) for word in ("pdf", "compression", "duplicates", "limit", "name", "languages"))
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no catalogue"):
         build_shelf(folder, tmp_path / "out", BooksOptions(catalogue=tmp_path / "bad.csv"))

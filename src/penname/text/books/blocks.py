@@ -97,18 +97,14 @@ def vocabulary(text: str) -> Words:
     """The words of a text; a book that ends a long line in thirty with a hyphen splits its words."""
     ends = len(re.findall(r"[^\W\d_]-\n", text))
     splits = ends > 2 and ends > sum(len(line) > 45 for line in text.split("\n")) / 30
-    found = set(
-        _WORD.findall(re.sub(r"[^\W\d_]+-\n\s*[^\W\d_]+", "", text.lower()) if ends else text.lower())
-    )
+    found = set(_WORD.findall(re.sub(r"[^\W\d_]+-\n\s*[^\W\d_]+", "", text.lower()) if ends else text.lower()))
     known = found | {part for word in found if "-" in word for part in word.split("-")}
     return Words(frozenset(known), splits)
 
 
 def line_width(blocks: Iterable[Block]) -> int:
     """The column at which a text wraps: the 90th percentile of its longer lines, 72 if there are too few."""
-    lengths = sorted(
-        len(line) for block in blocks if not block.kind for line in block.lines if len(line) > 20
-    )
+    lengths = sorted(len(line) for block in blocks if not block.kind for line in block.lines if len(line) > 20)
     return lengths[int(0.9 * len(lengths))] if len(lengths) >= 10 else _DEFAULT_WIDTH
 
 
@@ -225,9 +221,7 @@ def _shape_one(block: Block, width: int, words: Words) -> Block:
 
 def _is_break(lines: tuple[str, ...]) -> bool:
     text = "".join(lines).strip()
-    return bool(_ORNAMENT.fullmatch(text)) and (
-        bool(_NO_LETTER.fullmatch(text)) or text.lower().count("o0o") > 0
-    )
+    return bool(_ORNAMENT.fullmatch(text)) and (bool(_NO_LETTER.fullmatch(text)) or text.lower().count("o0o") > 0)
 
 
 def is_heading(lines: tuple[str, ...]) -> bool:

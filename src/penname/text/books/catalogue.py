@@ -84,9 +84,7 @@ def spoken_name(name: str) -> str:
     parts = [part for part in parts if part and not re.fullmatch(r"[\d?\-– ]+(?:BCE)?(?:-.*)?", part)]
     if len(parts) > 1 and parts[1].endswith(parts[0]):
         parts = ["", *parts[1:]]
-    return " ".join([*parts[1:2], *filter(None, parts[:1]), *(f", {part}" for part in parts[2:])]).replace(
-        " ,", ","
-    )
+    return " ".join([*parts[1:2], *filter(None, parts[:1]), *(f", {part}" for part in parts[2:])]).replace(" ,", ",")
 
 
 def _entry(row: dict[str, str]) -> Entry:

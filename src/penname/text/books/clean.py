@@ -166,9 +166,7 @@ def _html_notes(blocks: list[Block]) -> list[Block]:
         text = "\n".join(block.lines)
         without = drop_bracketed(text) if "[" in text else text
         if without.strip() or not text.strip():
-            kept.append(
-                block if without == text else replace(block, lines=tuple(without.strip().split("\n")))
-            )
+            kept.append(block if without == text else replace(block, lines=tuple(without.strip().split("\n"))))
     return kept
 
 

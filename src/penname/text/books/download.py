@@ -167,10 +167,7 @@ class Downloader:
         if wanted and file_hash(part, "md5") != wanted.lower():
             _forget(part)
             raise _Broken("the file does not have the checksum that the server gave")
-        if (
-            response.headers.get("Content-Encoding", "identity") in ("gzip", "x-gzip")
-            and target.suffix != ".gz"
-        ):
+        if response.headers.get("Content-Encoding", "identity") in ("gzip", "x-gzip") and target.suffix != ".gz":
             try:
                 part.write_bytes(gzip.decompress(part.read_bytes()))
             except (OSError, EOFError, zlib.error) as error:
@@ -215,9 +212,7 @@ class Downloader:
                 raise
             return self._exchange(parts.scheme, parts.netloc, target, headers)
 
-    def _exchange(
-        self, scheme: str, place: str, target: str, headers: dict[str, str]
-    ) -> http.client.HTTPResponse:
+    def _exchange(self, scheme: str, place: str, target: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         if self._connection is None:
             kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
             self._connection = kind(place, timeout=self.timeout)

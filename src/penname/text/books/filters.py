@@ -29,11 +29,7 @@ def language_of(text: str) -> str:
 
 def _starts(text: str, size: int) -> list[int]:
     """Where to take samples: all of a short text, else three places well inside a long one."""
-    return (
-        [len(text) * part // 10 for part in (2, 5, 8)]
-        if len(text) > 5 * size
-        else [*range(0, len(text), size)]
-    )
+    return [len(text) * part // 10 for part in (2, 5, 8)] if len(text) > 5 * size else [*range(0, len(text), size)]
 
 
 def junk(text: str) -> str:
@@ -117,10 +113,7 @@ def _hashed_runs(text: str) -> Any:
     known: dict[str, int] = {}
     words = _WORD.findall(text.lower())
     hashes = np.fromiter(
-        (
-            known[word] if word in known else known.setdefault(word, zlib.crc32(word.encode()))
-            for word in words
-        ),
+        (known[word] if word in known else known.setdefault(word, zlib.crc32(word.encode())) for word in words),
         dtype=np.uint64,
         count=len(words),
     )

@@ -205,9 +205,7 @@ def _after_marker(blocks: Sequence[Block], at: int) -> list[Block]:
     lines = list(blocks[at].lines)
     last = max(i for i, line in enumerate(lines) if _START.match(line.strip()))
     if lines[last].strip().startswith("*") and not lines[last].rstrip().endswith("*"):
-        closing = next(
-            (i for i in range(last + 1, min(last + 4, len(lines))) if lines[i].rstrip().endswith("*")), last
-        )
+        closing = next((i for i in range(last + 1, min(last + 4, len(lines))) if lines[i].rstrip().endswith("*")), last)
         last = closing
     rest = tuple(lines[last + 1 :])
     return ([replace(blocks[at], lines=rest)] if rest else []) + list(blocks[at + 1 :])

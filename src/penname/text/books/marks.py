@@ -147,9 +147,7 @@ def strip_marks(text: str) -> str:
 def _strip_brackets(text: str) -> str:
     text = _expand_letters(text)
     text = _NOTE_MARK.sub("", _PAGE_MARK.sub("", text))
-    text = re.sub(
-        r"\[(?:Greek|Hebrew|Arabic|Cyrillic|Latin|Gr\.|Hindi)[^:\]\n]{0,30}: ?([^\]]*)\]", r"\1", text
-    )
+    text = re.sub(r"\[(?:Greek|Hebrew|Arabic|Cyrillic|Latin|Gr\.|Hindi)[^:\]\n]{0,30}: ?([^\]]*)\]", r"\1", text)
     text = _TAG.sub("", text)
     return _drop_emphasis(text)
 

@@ -265,9 +265,7 @@ def _rejoin_fields(lines: list[str]) -> list[str]:
 
 
 def _without_stray_links(blocks: list[Block]) -> list[Block]:
-    stray = re.compile(
-        r"\[?(?:back to )?(?:top|contents|table of contents|return to .{0,30})\]?[.:]?", re.IGNORECASE
-    )
+    stray = re.compile(r"\[?(?:back to )?(?:top|contents|table of contents|return to .{0,30})\]?[.:]?", re.IGNORECASE)
     return [
         block
         for block in blocks

@@ -209,9 +209,7 @@ def choose(catalogue: Path, options: BooksOptions) -> list[Entry]:
         reasons = ", ".join(f"{count} by {reason}" for reason, count in left.most_common())
         events.note(f"Of the catalogue {len(wanted)} books are wanted; left out: {reasons}.")
     if not wanted:
-        raise InputError(
-            "The catalogue holds no book that fits; choose wider languages, subjects, authors or years."
-        )
+        raise InputError("The catalogue holds no book that fits; choose wider languages, subjects, authors or years.")
     return wanted
 
 
@@ -252,9 +250,7 @@ def _obey_robots(downloader: Downloader, folder: Path) -> None:
     rules.parse(path.read_text(encoding="utf-8", errors="replace").splitlines())
     path.unlink()
     if not rules.can_fetch(USER_AGENT, f"{downloader.base}cache/epub/1/pg1.txt"):
-        raise InputError(
-            f"{downloader.base} asks programs not to fetch its books (robots.txt): name another mirror."
-        )
+        raise InputError(f"{downloader.base} asks programs not to fetch its books (robots.txt): name another mirror.")
     delay = rules.crawl_delay(USER_AGENT)
     if delay and float(delay) > downloader.pause:
         events.note(f"The mirror asks for {delay} s between requests.")

@@ -72,7 +72,5 @@ def _complaints(options: BooksOptions) -> list[str]:
         "" if options.largest_mb > 0 else "largest_mb: 1 or more is needed",
         "" if ordered else "years: the first is after the last",
         "" if plain else "name: only letters, digits, - and _ can be used",
-        ""
-        if all(len(code) == 2 and code.isalpha() for code in options.languages)
-        else "languages: two letters each",
+        "" if all(len(code) == 2 and code.isalpha() for code in options.languages) else "languages: two letters each",
     ]

@@ -43,9 +43,7 @@ def pack(store: Store, out: Path, options: BooksOptions, others: Sequence[Record
     state = out / ".work" / "shards.json"
     before = _read_state(state)
     now: dict[str, str] = {}
-    with events.task(
-        "Writing shards", total=sum(len(shard.records) for shard in shards), unit="documents"
-    ) as step:
+    with events.task("Writing shards", total=sum(len(shard.records) for shard in shards), unit="documents") as step:
         for shard in shards:
             digest = _digest(shard)
             if before.get(shard.file) == digest and (out / shard.file).exists():
@@ -64,9 +62,7 @@ def pack(store: Store, out: Path, options: BooksOptions, others: Sequence[Record
 
 def plan(records: list[Record], options: BooksOptions) -> list[Shard]:
     """Kept records, shuffled by the seed, cut where a shard is full."""
-    kept = sorted(
-        (record for record in records if not record.reason), key=lambda record: (record.book, record.index)
-    )
+    kept = sorted((record for record in records if not record.reason), key=lambda record: (record.book, record.index))
     random.Random(options.seed).shuffle(kept)
     groups: list[list[Record]] = []
     size = 0
@@ -107,9 +103,7 @@ def _index_lines(shards: list[Shard]) -> Iterator[str]:
     yield table_line(INDEX_COLUMNS)
     for shard in shards:
         for r in shard.records:
-            yield table_line(
-                (shard.name, r.title, r.author, r.year, r.bytes, r.words, r.source, r.language, r.sha256)
-            )
+            yield table_line((shard.name, r.title, r.author, r.year, r.bytes, r.words, r.source, r.language, r.sha256))
 
 
 def _dropped_lines(records: Sequence[Record]) -> Iterator[str]:
@@ -125,9 +119,7 @@ def table_line(fields: tuple[object, ...]) -> str:
 
 
 def _digest(shard: Shard) -> str:
-    return hashlib.sha256(
-        "\n".join([shard.file, *(record.sha256 for record in shard.records)]).encode()
-    ).hexdigest()
+    return hashlib.sha256("\n".join([shard.file, *(record.sha256 for record in shard.records)]).encode()).hexdigest()
 
 
 def _read_state(path: Path) -> dict[str, str]:

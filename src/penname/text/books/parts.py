@@ -25,9 +25,7 @@ _CONTENTS = re.compile(
     r"list of (?:illustrations|plates|maps|figures|tables|engravings|abbreviations|works).{0,60}",
     re.IGNORECASE,
 )
-_INDEX = re.compile(
-    r"(?:general |alphabetical |analytical )?index(?: (?:of|to) .{1,60})?[.:]*", re.IGNORECASE
-)
+_INDEX = re.compile(r"(?:general |alphabetical |analytical )?index(?: (?:of|to) .{1,60})?[.:]*", re.IGNORECASE)
 _FOOTNOTES = re.compile(r"(?:foot ?notes?|end ?notes?|notes)[.:]*", re.IGNORECASE)
 _NUMBERED = re.compile(r"\W{0,2}[\[({]?(?:\d{1,4}|[A-Z]|[*†‡§]{1,3})[\])}.:]", re.IGNORECASE)
 _BRACKET_NUMBER = re.compile(r"\[(?:\d{1,4}[a-z]?\] ?|[A-Z]\] |[*†‡§]{1,3}\] ?)\S")

@@ -75,9 +75,7 @@ def run_pipeline(source: Path, out: Path, options: BooksOptions, engine: Engine)
                 executor.run()
                 step(1)
     except KeyboardInterrupt:
-        raise Interrupted(
-            "Stopped; tasks that are done stay done. Run the same command again to go on."
-        ) from None
+        raise Interrupted("Stopped; tasks that are done stay done. Run the same command again to go on.") from None
 
 
 def build_executors(source: Path, out: Path, options: BooksOptions, engine: Engine) -> list[Any]:
@@ -111,12 +109,8 @@ def book_stages(source: Path, out: Path, work: Path, options: BooksOptions, task
     from penname.text.books import steps
 
     folder = source if source.is_dir() else source.parent
-    place = {
-        name: str(work / name) for name in ("clean", "signatures", "matches", "remove", "dropped", "index")
-    }
-    reader = steps.BooksReader(
-        str(folder), str(work / "paths.txt"), str(work / "books.jsonl"), options.largest_mb
-    )
+    place = {name: str(work / name) for name in ("clean", "signatures", "matches", "remove", "dropped", "index")}
+    reader = steps.BooksReader(str(folder), str(work / "paths.txt"), str(work / "books.jsonl"), options.largest_mb)
     dropped = [steps.DroppedWriter(f"{place['dropped']}/{name}") for name in ("unread", "unwanted", "twins")]
     cleaning = [
         reader,

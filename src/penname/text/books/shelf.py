@@ -62,9 +62,7 @@ def build_shelf(source: Path | Mirror, out: Path, options: BooksOptions | None =
             shards = pack(store, out, options, others)
             reasons = [record.reason for record in [*store.records, *others] if record.reason]
     except KeyboardInterrupt:
-        raise Interrupted(
-            "Stopped; everything done so far is kept. Run the same command again to go on."
-        ) from None
+        raise Interrupted("Stopped; everything done so far is kept. Run the same command again to go on.") from None
     records = [record for shard in shards for record in shard.records]
     return ShelfReport(
         tuple(out / shard.file for shard in shards),
@@ -87,9 +85,7 @@ def choose_books(folder: Path, options: BooksOptions) -> list[tuple[BookFiles, E
             "give the file pg_catalog.csv as the catalogue."
         )
     numbers = {book.number for book in found if book.number}
-    entries = (
-        {entry.number: entry for entry in read_catalogue(path) if entry.number in numbers} if path else {}
-    )
+    entries = {entry.number: entry for entry in read_catalogue(path) if entry.number in numbers} if path else {}
     wanted = []
     for book in found:
         entry = entries.get(book.number)
@@ -99,9 +95,7 @@ def choose_books(folder: Path, options: BooksOptions) -> list[tuple[BookFiles, E
     if len(wanted) < len(found):
         events.note(f"{len(wanted)} of {len(found)} books in {folder} are wanted by the catalogue.")
     if not wanted:
-        raise InputError(
-            f"{folder} holds no book that fits; choose wider languages, subjects, authors or years."
-        )
+        raise InputError(f"{folder} holds no book that fits; choose wider languages, subjects, authors or years.")
     return wanted[: options.limit]
 
 
@@ -168,9 +162,7 @@ def _clean(
     document: Document, source: str, book: BookFiles, entry: Entry | None, options: BooksOptions
 ) -> tuple[Record, str]:
     """The document's record, with the reason if it is to be dropped, and its text."""
-    blank = Record(
-        book.key, document.index, source, entry.title if entry else "", entry.author if entry else ""
-    )
+    blank = Record(book.key, document.index, source, entry.title if entry else "", entry.author if entry else "")
     if document.too_large:
         return replace(blank, reason=f"too large: more than {options.largest_mb} MiB"), ""
     cleaned, errors = _clean_formats(document)
@@ -181,9 +173,7 @@ def _clean(
     record = replace(
         blank,
         title=blank.title or header.title,
-        author=blank.author or spoken_name(header.author)
-        if "," in header.author
-        else blank.author or header.author,
+        author=blank.author or spoken_name(header.author) if "," in header.author else blank.author or header.author,
         year=header.year or (entry.dates if entry else ""),
         language=language_of(text),
         bytes=len(text.encode("utf-8", "replace")),
@@ -235,6 +225,4 @@ def _source(book: BookFiles, folder: Path, base: str) -> str:
 def _missing(book: Missing) -> Record:
     entry = book.entry
     languages = " ".join(entry.languages)
-    return Record(
-        str(entry.number), 0, str(entry.number), entry.title, entry.author, "", languages, reason=book.reason
-    )
+    return Record(str(entry.number), 0, str(entry.number), entry.title, entry.author, "", languages, reason=book.reason)

@@ -25,9 +25,7 @@ _KINDS = {".txt": "txt", ".text": "txt", ".htm": "html", ".html": "html", ".xhtm
 _PACKED = (".gz", ".bz2", ".xz")
 _STEM = re.compile(r"(?:pg)?(\d{1,6})((?:-[a-z0-9]+)*)")
 _RANKS = {"-images-3": 0, "-images": 1, "-0": 1, "": 2, "-h": 3, "-8": 4}
-_SKIPPED = re.compile(
-    r"(?:readme|license|licence|gutindex|robots|index of|donate|changelog)\b.*", re.IGNORECASE
-)
+_SKIPPED = re.compile(r"(?:readme|license|licence|gutindex|robots|index of|donate|changelog)\b.*", re.IGNORECASE)
 _SKIPPED_FOLDERS = frozenset({"old", "images", "feeds", "__pycache__"})
 
 
@@ -74,9 +72,7 @@ def find_books(source: Path, formats: tuple[str, ...], every_format: bool = Fals
     books = []
     for key, kinds in found.items():
         files = [(kind, kinds[kind][1]) for kind in formats if kind in kinds]
-        books.append(
-            BookFiles(key, int(key) if key.isdecimal() else 0, tuple(files if every_format else files[:1]))
-        )
+        books.append(BookFiles(key, int(key) if key.isdecimal() else 0, tuple(files if every_format else files[:1])))
     return sorted(books, key=lambda book: (book.number == 0, book.number, book.key))
 
 

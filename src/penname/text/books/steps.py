@@ -58,9 +58,7 @@ class BooksReader(BaseDiskReader):  # type: ignore[misc]
         except (OSError, EOFError, ValueError) as error:
             yield self._document(filepath, 0, kind, b"", False, f"unreadable: {error}")
 
-    def _document(
-        self, path: str, index: int, kind: str, data: bytes, too_large: bool, reason: str = ""
-    ) -> Document:
+    def _document(self, path: str, index: int, kind: str, data: bytes, too_large: bool, reason: str = "") -> Document:
         source = f"{path}#{index}" if index else path
         reason = reason or (f"too large: more than {self.largest >> 20} MiB" if too_large else "")
         metadata = {"source": source, "kind": kind, "reason": reason} | self._entry(path)
@@ -169,9 +167,7 @@ class ShardWriter(DiskWriter):  # type: ignore[misc]
     name = "📦 Shards"
 
     def __init__(self, folder: str, index: str, name: str, suffix: str) -> None:
-        super().__init__(
-            folder, f"{name}-${{rank}}.txt{suffix}", compression="infer", mode="wb", adapter=_with_row
-        )
+        super().__init__(folder, f"{name}-${{rank}}.txt{suffix}", compression="infer", mode="wb", adapter=_with_row)
         self.index, self.shard = index, name
 
     def write(self, document: Document, rank: int = 0, **more: Any) -> None:
@@ -182,9 +178,7 @@ class ShardWriter(DiskWriter):  # type: ignore[misc]
     def _write(self, document: dict[str, Any], file_handler: Any, filename: str) -> None:
         begun = file_handler.tell() > 0
         file_handler.write((f"{SEPARATOR}\n" if begun else "").encode() + document["data"] + b"\n")
-        with Path(self.index, f"{document['shard']}.tsv").open(
-            "a" if begun else "w", encoding="utf-8"
-        ) as file:
+        with Path(self.index, f"{document['shard']}.tsv").open("a" if begun else "w", encoding="utf-8") as file:
             file.write(document["row"])
 
 
