@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penname.core.errors import InputError
-from penname.text.books.clean import clean_book, clean_html, clean_text, cleanest, decode, roughness
+from penname.text.books.charset import decode
+from penname.text.books.clean import clean_book, clean_html, clean_text, cleanest, roughness
 from penname.text.books.licence import is_licence
 
 FILES = Path(__file__).parent / "files"

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from penname.text.books.scripts import joins_without_space
+
 # A heading that mark-up declares stands as far from the text above as any number of blank lines.
 CHAPTER_GAP = 9
 PROSE, VERSE, HEADING, BREAK = "prose", "verse", "heading", "break"
@@ -26,7 +28,7 @@ _PART = re.compile(
     r"list of|table of|transcriber's notes?|the end|finis)\b|[ivxlc]+\. )",
     re.IGNORECASE,
 )
-_ENDS_SENTENCE = re.compile(r"[.!?:;]['\")\]*_]*$")
+_ENDS_SENTENCE = re.compile(r"[.!?:;。！？：；…।]['\")\]*_」』）]*$")
 # First halves that English joins with a hyphen more often than without.
 # fmt: off
 _COMPOUNDING = frozenset({
@@ -143,7 +145,7 @@ def join_lines(lines: Iterable[str], words: Words) -> str:
         line = line.strip()
         if not joined or not line:
             joined = joined or line
-        elif joined.endswith(("--", "—")) or line.startswith(("--", "—")):
+        elif joined.endswith(("--", "—")) or line.startswith(("--", "—")) or joins_without_space(joined, line):
             joined += line
         elif joined.endswith("-") and joined[-2:-1].isalpha() and line[0].isalpha():
             joined = _join_hyphen(joined, line, words)
@@ -253,10 +255,15 @@ def _is_verse(lines: tuple[str, ...], width: int) -> bool:
     longest = max(map(len, stripped))
     right = max(map(len, lines))
     pairs = list(itertools.pairwise(stripped))
-    tight = sum(len(a) + 1 + len(b.split()[0]) > longest - 2 for a, b in pairs) / len(pairs)
+    tight = sum(len(a) + 1 + _first_word(b) > longest - 2 for a, b in pairs) / len(pairs)
     capitals = sum(re.match(r"['\"(_*]*[A-Z]", line) is not None for line in stripped[1:]) / len(pairs)
     if capitals >= 0.8 and (tight < 0.8 or right < 0.8 * width) and (len(lines) > 2 or right < 0.75 * width):
         return True
     if right < 0.62 * width:
         return True
     return len(lines) > 2 and tight < 0.4 and longest < 0.9 * width
+
+
+def _first_word(line: str) -> int:
+    """How much of a line could have stood on the line before."""
+    return 1 if joins_without_space(line, line) else len(line.split()[0])

@@ -6,7 +6,6 @@ straight quotes, em dashes, `* * *` between scenes; no licence, contents, index,
     book = clean_book(Path("pg1342.txt").read_bytes(), "txt")
 """
 
-import codecs
 import re
 from dataclasses import dataclass, replace
 
@@ -23,6 +22,7 @@ from penname.text.books.blocks import (
     vocabulary,
 )
 from penname.text.books.blocks import read_plain as read_plain_blocks
+from penname.text.books.charset import decode
 from penname.text.books.epub import read_epub
 from penname.text.books.licence import Header, cut_licence, without_licence
 from penname.text.books.marks import (
@@ -34,10 +34,10 @@ from penname.text.books.marks import (
 )
 from penname.text.books.markup import read_markup
 from penname.text.books.parts import drop_apparatus, tidy_breaks
+from penname.text.books.scripts import count_words, letters_beyond_ascii
 
 KINDS = ("txt", "html", "epub")
 SEPARATOR = "<|endoftext|>"
-_CHARSET = re.compile(rb"(?:character set encoding:|charset=|encoding=)\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _LEFTOVER = re.compile(r"[_|{}\[\]^~<>\\]|\s[-=]{2,}\s|\s{3,}|\d{1,4}$", re.MULTILINE)
 
 
@@ -50,44 +50,8 @@ class CleanBook:
 
     @property
     def words(self) -> int:
-        """White-space separated words."""
-        return len(self.text.split())
-
-
-def decode(data: bytes) -> str:
-    """Bytes to text by a byte order mark, valid UTF-8, the file's own word for it, then Windows-1252."""
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if data.startswith(mark):
-            return data.decode(name, errors="replace").removeprefix("\ufeff")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    lenient = data.decode("utf-8", errors="replace")
-    damaged = lenient.count("\ufffd")
-    if damaged * 20 < sum(ord(char) > 127 for char in lenient):
-        return lenient
-    declared = _CHARSET.search(data[:20_000])
-    if declared and (known := _codec(declared[1].decode("ascii", errors="ignore"))):
-        return data.decode(known, errors="replace")
-    return data.decode("cp1252", errors="replace")
-
-
-def _codec(name: str) -> str:
-    """A known codec for single bytes; ISO-8859-1 is read as Windows-1252, as browsers do."""
-    name = name.lower().rstrip(".")
-    try:
-        found = codecs.lookup(name).name
-    except (LookupError, ValueError):
-        return ""
-    if found in ("iso8859-1", "ascii", "utf-8"):
-        return "cp1252" if found != "utf-8" else ""
-    single = found.startswith(("iso8859", "cp", "mac", "koi8")) and not found.endswith(("037", "500"))
-    return found if single else ""
+        """Words between spaces; of scripts without spaces see `count_words`."""
+        return count_words(self.text)
 
 
 def clean_book(data: bytes, kind: str) -> CleanBook:
@@ -126,11 +90,15 @@ def roughness(text: str) -> float:
 
 
 def cleanest(books: list[CleanBook]) -> CleanBook:
-    """Of one book's formats, the cleanest within a tenth of the longest; the first on a draw."""
+    """Of one book's formats within a tenth of the longest, those that kept their accents, and of these the cleanest.
+
+    The first on a draw.
+    """
     if len(books) == 1:
         return books[0]
     longest = max(book.words for book in books)
     whole = [book for book in books if book.words >= 0.9 * longest]
+    whole = [book for book in whole if letters_beyond_ascii(book.text)] or whole
     chosen = min(whole, key=lambda book: round(roughness(book.text), 2))
     header = chosen.header
     for book in books:

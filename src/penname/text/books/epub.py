@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from penname.core.errors import InputError
+from penname.text.books.charset import decode
 from penname.text.books.licence import Header
 
 _LARGEST_ENTRY = 32 * 2**20
@@ -59,7 +60,7 @@ def _read(archive: zipfile.ZipFile) -> tuple[Header, list[str]]:
         size += len(page)
         if size > _LARGEST_BOOK:
             raise InputError(f"The EPUB unpacks to more than {_LARGEST_BOOK >> 20} MiB.")
-        pages.append(page.decode("utf-8", errors="replace"))
+        pages.append(decode(page))
     if not pages:
         raise InputError("The EPUB names no page to read.")
     return _header(package), pages
@@ -94,7 +95,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
 def _parse(data: bytes) -> Any:
     from selectolax.lexbor import LexborHTMLParser
 
-    return LexborHTMLParser(data.decode("utf-8", errors="replace").replace("\x00", ""))
+    return LexborHTMLParser(decode(data).replace("\x00", ""))
 
 
 def _header(package: Any) -> Header:

@@ -7,14 +7,18 @@ In: a clean document. Out: a language code, a reason to drop it, or the earlier 
 """
 
 import re
+import unicodedata
 import zlib
 from typing import Any
+
+from penname.text.books.scripts import UNSPACED, count_words
 
 _PERMUTATIONS = 128
 _RUN = 5
 _CHUNK = 8192
 _SAMPLE = 2000
-_WORD = re.compile(r"[^\W_]+")
+_LONGEST_MEAN = 16  # Malayalam and Tamil, with their vowel signs, come to 11
+_WORD = re.compile(rf"{UNSPACED.pattern[:-1]}|[^\W_]+")
 SIGNATURE_BYTES = 4 * _PERMUTATIONS
 
 
@@ -33,29 +37,38 @@ def _starts(text: str, size: int) -> list[int]:
 
 
 def junk(text: str) -> str:
-    """Why a text is not prose or verse: few letters, rows of numbers, odd words; empty if it is (by samples)."""
+    """Why a text is not prose or verse: few letters, rows of numbers, odd words; empty if it is (by samples).
+
+    Vowel signs count as letters. Scripts without spaces have no length of words, and more of them is punctuation.
+    """
     text = " ".join(text[start : start + 10 * _SAMPLE] for start in _starts(text, 10 * _SAMPLE))
     words = text.split()
     if not words:
         return "empty"
-    dense = len(text) - text.count(" ") - text.count("\n")
-    letters = sum(map(str.isalpha, text)) / max(dense, 1)
-    numbers = sum(any(map(str.isdigit, word)) for word in words) / len(words)
+    dense = sum(map(len, words))
+    unspaced = 0 if text.isascii() else sum(map(len, UNSPACED.findall(text)))
+    spaced = unspaced < 0.3 * dense
+    letters = sum(char.isalpha() or unicodedata.category(char) in ("Mn", "Mc") for char in text) / dense
+    numbers = _numbers(words) if spaced else sum(map(str.isdecimal, text)) / dense
     length = dense / len(words)
-    if letters < 0.75:
+    if letters < (0.75 if spaced else 0.5):
         return f"only {letters:.0%} of its characters are letters"
     if numbers > 0.15:
         return f"{numbers:.0%} of its words are numbers"
-    if not 2.5 <= length <= 12:
+    if spaced and not 2.5 <= length <= _LONGEST_MEAN:
         return f"its words are {length:.1f} characters long on average"
-    return _repeats(words)
+    return _repeats(text)
 
 
-def _repeats(words: list[str]) -> str:
+def _numbers(words: list[str]) -> float:
+    return sum(any(map(str.isdigit, word)) for word in words) / len(words)
+
+
+def _repeats(text: str) -> str:
     """A text that says the same few words again and again packs to next to nothing."""
-    sample = " ".join(words[:20_000]).encode()
+    sample = " ".join(text.split()[:20_000]).encode()
     packed = len(zlib.compress(sample, 1)) / len(sample)
-    return f"it repeats itself (packs to {packed:.0%})" if packed < 0.15 and len(words) > 100 else ""
+    return f"it repeats itself (packs to {packed:.0%})" if packed < 0.15 and count_words(text) > 100 else ""
 
 
 class NearDuplicates:

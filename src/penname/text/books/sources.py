@@ -9,22 +9,31 @@ A text file may hold many documents between lines of `<|endoftext|>`, and may be
 
 import bz2
 import gzip
+import html
 import lzma
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from penname.core.errors import InputError
+from penname.text.books.charset import decode
 from penname.text.books.clean import SEPARATOR
+from penname.text.books.scripts import letters_beyond_ascii
 
 _KINDS = {".txt": "txt", ".text": "txt", ".htm": "html", ".html": "html", ".xhtml": "html", ".epub": "epub"}
 _PACKED = (".gz", ".bz2", ".xz")
 _STEM = re.compile(r"(?:pg)?(\d{1,6})((?:-[a-z0-9]+)*)")
 _RANKS = {"-images-3": 0, "-images": 1, "-0": 1, "": 2, "-h": 3, "-8": 4}
+# Names of the 1990s: `8lamp11.txt` is edition 11 of `lamp`, in 8 bits; editions and bits share the book's number.
+_OLD_STEM = re.compile(r"([78]?)([a-z0-9]{1,6}?)(1\d)")
+_OLD_NUMBER = re.compile(rb"\[e-?(?:text|book) ?#? ?(\d{1,5})\]", re.IGNORECASE)
+_HEAD = 20_000
+_LOOKED_AT = 4 * 2**20
+_ALIKE, _WHOLE = 0.98, 0.5
 _SKIPPED = re.compile(r"(?:readme|license|licence|gutindex|robots|index of|donate|changelog)\b.*", re.IGNORECASE)
 _SKIPPED_FOLDERS = frozenset({"old", "images", "feeds", "__pycache__"})
 
@@ -62,7 +71,7 @@ def find_books(source: Path, formats: tuple[str, ...], every_format: bool = Fals
     """All books below `source`, by number and then by path. Raises `InputError` when there is none."""
     if source.is_file():
         kind = kind_of(source)
-        found = {source.name: {kind: (0, source)}} if kind in formats else {}
+        found = {source.name: {kind: [(0, source)]}} if kind in formats else {}
     elif source.is_dir():
         found = _collect(source, formats)
     else:
@@ -71,8 +80,8 @@ def find_books(source: Path, formats: tuple[str, ...], every_format: bool = Fals
         raise InputError(f"{source} holds no book in the formats {', '.join(formats)}.")
     books = []
     for key, kinds in found.items():
-        files = [(kind, kinds[kind][1]) for kind in formats if kind in kinds]
-        books.append(BookFiles(key, int(key) if key.isdecimal() else 0, tuple(files if every_format else files[:1])))
+        files = [(kind, _richest(kind, kinds[kind])) for kind in formats if kind in kinds]
+        books.append(BookFiles(key, int(key) if key.isdecimal() else 0, _chosen(files, every_format)))
     return sorted(books, key=lambda book: (book.number == 0, book.number, book.key))
 
 
@@ -81,9 +90,9 @@ def kind_of(path: Path) -> str:
     return _KINDS.get(Path(_plain_name(path)).suffix.lower(), "")
 
 
-def _collect(folder: Path, formats: tuple[str, ...]) -> dict[str, dict[str, tuple[int, Path]]]:
-    """For each book and format the best file: UTF-8 before ASCII before Latin-1, the first on a draw."""
-    found: dict[str, dict[str, tuple[int, Path]]] = {}
+def _collect(folder: Path, formats: tuple[str, ...]) -> dict[str, dict[str, list[tuple[int, Path]]]]:
+    """For each book and format its files, each with the rank that its name gives it."""
+    found: dict[str, dict[str, list[tuple[int, Path]]]] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED_FOLDERS and name[0] != ".")
         for name in sorted(names):
@@ -92,10 +101,58 @@ def _collect(folder: Path, formats: tuple[str, ...]) -> dict[str, dict[str, tupl
             if kind not in formats or name.startswith(".") or _SKIPPED.match(name):
                 continue
             key, rank = _key(path, folder)
-            kinds = found.setdefault(key, {})
-            if kind not in kinds or rank < kinds[kind][0]:
-                kinds[kind] = (rank, path)
+            found.setdefault(key, {}).setdefault(kind, []).append((rank, path))
     return found
+
+
+def _richest(kind: str, files: Sequence[tuple[int, Path]]) -> Path:
+    """Of one book's files in one format the one with the most accents; UTF-8, then the name, on a draw.
+
+    Names do not say it: many files called -0 are ASCII. A file that is not half as long as another is torn.
+    """
+    ranked = sorted(files, key=lambda file: file[0])
+    if len(files) == 1 or kind == "epub":
+        return ranked[0][1]
+    looked = [(*_richness(path, kind), path) for _, path in ranked]
+    longest = max(length for length, _, _, _ in looked)
+    whole = [look for look in looked if look[0] >= _WHOLE * longest]
+    most = max(letters for _, letters, _, _ in whole)
+    return min((look for look in whole if look[1] >= _ALIKE * most), key=lambda look: not look[2])[3]
+
+
+def _chosen(files: list[tuple[str, Path]], every_format: bool) -> tuple[tuple[str, Path], ...]:
+    """All formats, or the first; but whole HTML with accents before a text that had to do without any."""
+    page = next((file for file in files if file[0] == "html"), None)
+    if every_format or files[0][0] != "txt" or page is None:
+        return tuple(files if every_format else files[:1])
+    text = _look(files[0][1])
+    if not text.isascii():
+        return (files[0],)
+    length, letters, _ = _richness(page[1], "html")
+    return (page if letters and length >= _WHOLE * len(text) else files[0],)
+
+
+def _richness(path: Path, kind: str) -> tuple[int, int, bool]:
+    """A file's length, how many of its letters ASCII has not, and whether it is UTF-8 that needs to be."""
+    data = _look(path)
+    text = decode(data)
+    if kind == "html":
+        text = re.sub(r"<[^<>]*>", "", html.unescape(text))
+    try:
+        utf8 = not data.isascii() and bool(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        utf8 = error.start >= _LOOKED_AT - 4  # cut within a character
+    return len(text), letters_beyond_ascii(text), utf8
+
+
+def _look(path: Path) -> bytes:
+    """The first 4 MiB of a file; nothing of one that cannot be read, which is told when it is the book's turn."""
+    try:
+        with path.open("rb") as raw, unpacked(raw, path) as file:
+            data: bytes = file.read(_LOOKED_AT)
+            return data
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return b""
 
 
 def _key(path: Path, folder: Path) -> tuple[str, int]:
@@ -103,15 +160,26 @@ def _key(path: Path, folder: Path) -> tuple[str, int]:
 
     `1.txt` is book 1 in a folder called 1; in any other it is just a file.
     """
-    match = _STEM.fullmatch(Path(_plain_name(path)).stem.lower())
+    stem = Path(_plain_name(path)).stem.lower()
+    match = _STEM.fullmatch(stem)
     if not match:
-        return path.relative_to(folder).as_posix(), 0
+        return _old_key(path, folder, stem)
     number, variant = match[1], match[2]
     ours = path.name.lower().startswith("pg") or path.parent.name in (number, f"{number}-h")
     rank = _RANKS.get(variant, 5)
     if ours or (variant in _RANKS and variant):
         return str(int(number)), rank
     return path.relative_to(folder).as_posix(), rank
+
+
+def _old_key(path: Path, folder: Path, stem: str) -> tuple[str, int]:
+    """One key for the editions of an etext of the 1990s, which share a name and a number; the last ranks first."""
+    match = _OLD_STEM.fullmatch(stem)
+    number = _OLD_NUMBER.search(_look(path)[:_HEAD]) if match else None
+    if not match or not number:
+        return path.relative_to(folder).as_posix(), 0
+    place = path.parent.relative_to(folder).as_posix()
+    return f"{place}/{match[2]}#{int(number[1])}", -int(match[3])
 
 
 def _plain_name(path: Path) -> str:
