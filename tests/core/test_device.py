@@ -37,6 +37,23 @@ def test_the_cpu_says_what_was_measured(cpu: Device) -> None:
     assert (cpu.slow, cpu.pins, cpu.exchange) == (True, False, "gloo")
 
 
+def test_a_steady_choice_follows_from_the_processor_and_not_from_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise AssertionError("nothing is measured")
+
+    monkeypatch.setattr(probe, "fastest_on_cpu", refuse)
+    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    try:
+        for tiles, precision in ((True, "bf16"), (False, "fp32")):
+            monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda tiles=tiles: tiles, raising=False)
+            found = pick_device("cpu", steady=True)
+            assert (found.precision, found.threads) == (precision, probe.usable_cores())
+            assert torch.get_float32_matmul_precision() == "highest"
+    finally:
+        torch.set_num_threads(before[0])
+        torch.set_float32_matmul_precision(before[1])
+
+
 def rates(**changes: float) -> dict[tuple[str, int], float]:
     plain = {"fp32": 100.0, probe._BY_ONEDNN: 100.0, "bf16": 100.0} | changes
     return {(way, count): rate * count for way, rate in plain.items() for count in (4, 2)}

@@ -153,6 +153,34 @@ def test_weights_that_broke_before_the_first_checkpoint_are_put_back(monkeypatch
     assert all(bool(weight.isfinite().all()) for weight in fitted.model.parameters())
 
 
+@pytest.mark.parametrize(("seconds", "place"), [(None, "step 0"), (1e6, "step 5")])
+def test_a_run_of_set_steps_begins_again_wherever_its_checkpoints_lie(
+    seconds: float | None, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How fast the machine is decides where a checkpoint lies, and it must not decide the losses."""
+    model, run = make(tmp_path)
+    start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    run.restart = lambda model: model.load_state_dict(start, strict=False) and None
+    run.save_seconds, run.seconds = 0.0, seconds
+    trainer = Trainer(model, run)
+    step = trainer.step
+    said: list[str] = []
+    broken = {6}
+    monkeypatch.setattr(
+        trainer, "step", lambda feeder: step(feeder) * (math.nan if trainer.state.step in broken else 1.0)
+    )
+
+    def hear(event: events.Event) -> None:
+        if event.kind == "warning":
+            said.append(event.text)
+            broken.clear()
+
+    with events.listening(hear):
+        fitted = trainer.fit()
+    assert said == [f"The loss was not a number at step 6: back to {place} with 0.5 of the rate."]
+    assert [number for number, _ in fitted.losses] == list(range(1, 11))
+
+
 def test_without_a_checkpoint_a_broken_loss_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(*make())
     step = trainer.step

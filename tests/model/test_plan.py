@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from typing import Any
 
 import pytest
 
@@ -129,3 +130,15 @@ def test_a_plan_from_scratch_fits_its_time_too() -> None:
     assert plan.seconds <= 125
     assert plan.share == 1.0
     assert any("of a pass" in reason or "passes" in reason for reason in plan.reasons)
+
+
+@pytest.mark.parametrize("make", [make_plan, make_scratch_plan])
+def test_with_steps_set_nothing_of_what_is_done_follows_from_the_speed(make: Any) -> None:
+    """Samples are shown and decide nothing; everything else is the same on a machine a thousand times as fast."""
+    plans = [
+        make(blog_tokens=90_000, speeds=speeds, device=CPU, wishes=Wishes(steps=40), context=512)
+        for speeds in (Speeds.flat(20.0, 512, 2), SLOW, Speeds(2, 512, 1e-3, 1e-4, 9e6, 1e-3, 1e-3, taught_seconds=0.1))
+    ]
+    shown = ("seconds", "speed", "reasons", "samples", "closing_seconds")
+    decided = [{key: value for key, value in vars(plan).items() if key not in shown} for plan in plans]
+    assert decided[0] == decided[1] == decided[2]

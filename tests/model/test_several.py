@@ -41,7 +41,7 @@ ON_CPU = """
 from penname.core.device import Device
 from penname.model import pretrain
 CPU = Device("cpu", None, "a CPU", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
-pretrain.pick_device = lambda _: CPU
+pretrain.pick_device = lambda *_: CPU
 """
 CLI = "import sys\nfrom penname.cli import main\nsys.argv = ['penname', *sys.argv[1:]]\nmain()\n"
 AT_STEP_12 = """
@@ -87,7 +87,7 @@ def whole(here: Path) -> list[float]:
 
 def alone(here: Path, out: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "pick_device", lambda _: CPU)
+        patch.setattr(module, "pick_device", lambda *_: CPU)
         pretrain([here / "books"], PretrainOptions(here / out, str(here / "tiny.toml"), "cpu"))
 
 

@@ -151,7 +151,7 @@ def taught(here: Path, out: str, teacher: str | None = "teacher", recipe: str = 
 
 @pytest.fixture(autouse=True)
 def plain_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "pick_device", lambda _: CPU)
+    monkeypatch.setattr(module, "pick_device", lambda *_: CPU)
 
 
 def test_a_taught_run_goes_on_to_the_same_losses_and_with_no_other_teacher(

@@ -49,3 +49,8 @@ def test_elsewhere_nothing_is_tried(changes: dict[str, object], monkeypatch: pyt
     machine = Machine(monkeypatch)
     machine.count = 7
     assert set(machine.steps(Threads(dataclasses.replace(CPU, **changes)), 30)) == {7}  # type: ignore[arg-type]
+
+
+def test_a_run_that_is_to_be_repeated_keeps_to_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch)
+    assert set(machine.steps(Threads(CPU, fixed=True), 30)) == {1}

@@ -148,16 +148,17 @@ class Device:
         return int(peak()) if peak else 0
 
 
-def pick_device(wanted: str = "auto") -> Device:
+def pick_device(wanted: str = "auto", steady: bool = False) -> Device:
     """Pick the fastest device that passes its self-test, or the one that is `wanted` (`cpu`, `cuda`, `cuda:1`...).
 
+    `steady`: precision and threads of a CPU follow from what it is, not from how fast it is at this moment.
     Raises `InputError` when the wanted device is unknown, absent, or fails its self-test.
     """
     kind, _, number = wanted.partition(":")
     if kind not in (*KINDS, "auto") or (number and not number.isdigit()):
         raise InputError(f"There is no device called {wanted!r}: use auto, {', '.join(KINDS)}, or cuda:0.")
     if kind == "cpu":
-        return _cpu("asked for with --device cpu")
+        return _cpu("asked for with --device cpu", steady)
     if kind != "auto":
         problem = _absent(kind)
         if problem is None:
@@ -181,7 +182,7 @@ def pick_device(wanted: str = "auto") -> Device:
         except Exception as error:
             events.warn(f"{candidate} is here but failed its self-test ({error}): falling back.")
             why_not.append(f"{candidate} failed its self-test")
-    return _cpu("no GPU is to be used here: " + "; ".join(why_not))
+    return _cpu("no GPU is to be used here: " + "; ".join(why_not), steady)
 
 
 def find_devices(wanted: str = "auto") -> tuple[list[Device], list[str]]:
@@ -279,14 +280,15 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
     return replace(found, records=kind == "cuda" and probe.works(lambda: probe.one_recording(found)))
 
 
-def _cpu(reason: str) -> Device:
+def _cpu(reason: str, steady: bool = False) -> Device:
     import torch
 
-    from penname.core.probe import attention_of, fastest_on_cpu, one_fused_step, precisions_of, usable_cores, works
+    from penname.core import probe
+    from penname.core.probe import attention_of, one_fused_step, precisions_of, usable_cores, works
 
     device = torch.device("cpu")
     keep_freed()
-    precision, threads, medium, why = fastest_on_cpu()
+    precision, threads, medium, why = probe.steady_on_cpu() if steady else probe.fastest_on_cpu()
     cores = usable_cores()
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium" if medium else "highest")

@@ -218,6 +218,20 @@ def fastest_on_cpu() -> tuple[str, int, bool, str]:
     return best[0][:4], best[1], medium, f"measured GFLOP/s: {measured} threads"
 
 
+def steady_on_cpu() -> tuple[str, int, bool, str]:
+    """Precision, threads, whether float32 goes through oneDNN: by what the processor is, the same at every call.
+
+    What is fastest is measured otherwise, and a machine that is busy at that moment gives another answer, and another
+    sum in the last place of a float. AMX alone makes bfloat16 the faster one wherever it is (LAB.md).
+    """
+    import torch
+
+    tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    cores = usable_cores()
+    precision, why = ("bf16", "the processor has AMX") if tiles else ("fp32", "the processor has no AMX")
+    return precision, cores, False, f"{why}; chosen without measuring, so that a run can be repeated"
+
+
 def _product_rates(candidates: list[tuple[str, int]]) -> dict[tuple[str, int], float]:
     """GFLOP/s of each (way, threads) on the products of a training step, in turns, median of the turns.
 

@@ -183,6 +183,12 @@ def as_record(fitted: Fitted, plan: Plan) -> dict[str, Any]:
         "best_step": fitted.best_step,
         "blog_share": round(plan.share, 4),
         "passes": round(plan.passes, 2),
+        # How much work was done beside the steps, which decides what is kept of them.
+        "evaluations": plan.evaluations,
+        "validation_tokens": plan.validation_tokens,
+        "general_tokens": plan.general_tokens,
+        "balance_tokens": plan.balance_tokens,
+        "windows_at_once": plan.micro_rows,
         "reasons": list(plan.reasons),
         "settings": vars(plan.settings) | {},
         "losses": [[step, round(loss, 4)] for step, loss in losses],

@@ -95,6 +95,12 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return found[-1] if found else None
 
 
+def drop_checkpoints(folder: Path | None) -> None:
+    """Delete the checkpoints in `folder`, if there is one: the run begins again."""
+    for path in folder.glob("step-*") if folder else ():
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """The `state` that was saved, without loading tensors."""
     state: dict[str, Any] = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["state"]

@@ -24,6 +24,7 @@ from penname.core.folders import replacing_folder, settle_folder
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_config import config_fields, read_config
 from penname.model.hf_weights import INDEX, WEIGHTS, named_weights, read_weights
+from penname.model.weights import write_weights
 from penname.text.tokenizer import end_id, load_tokenizer
 
 if TYPE_CHECKING:
@@ -73,14 +74,12 @@ def save_model(
     float32 keeps the logits as they are; `torch.bfloat16` halves the file. `end` is the id of the token that ends a
     document, found by its name unless given. Raises `PennameError` when the disk is full; the old folder stays.
     """
-    from safetensors.torch import save_file
-
     end = end_id(tokenizer) if end is None else end
     name = str(dtype).removeprefix("torch.")
     weights = {key: value.to(dtype).contiguous() for key, value in named_weights(model).items()}
     with replacing_folder(folder) as new:
         _write_json(new / "config.json", config_fields(model.config, end=end, dtype=name))
-        save_file(weights, new / WEIGHTS, metadata={"format": "pt", "producer": f"penname {__version__}"})
+        write_weights(weights, new / WEIGHTS, {"format": "pt", "producer": f"penname {__version__}"})
         (new / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8", newline="\n")
         _write_json(new / "tokenizer_config.json", _tokenizer_fields(tokenizer, end, model.config))
         _write_json(new / "generation_config.json", _generation_fields(generation, end))

@@ -24,7 +24,7 @@ from penname.core.device import Device, is_out_of_memory
 from penname.core.errors import Interrupted, PennameError
 from penname.model import parallel
 from penname.model.best import Best
-from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from penname.model.checkpoint import drop_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
 from penname.model.clock import Clock, stop_on_interrupt
 from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
@@ -173,7 +173,7 @@ class Trainer:
         """Run to the end; raises `Interrupted` after Ctrl-C, saved."""
         self.resume()
         clock = Clock(self.state.seconds)
-        saved, threads = time.monotonic(), Threads(self.device)
+        saved, threads = time.monotonic(), Threads(self.device, fixed=self.run.seconds is None)
         with stop_on_interrupt() as stop, Feeder(self.run.mixture, self.device.pins) as feeder:
             while self.state.step < self.state.total:
                 self.evaluate_and_sample(last=False)
@@ -199,7 +199,7 @@ class Trainer:
         return self.finish(clock)
 
     def agreed(self, wish: bool) -> bool:
-        """Whether any process wishes it; several processes ask each other only where the losses are read anyway."""
+        """Whether any process wishes it; several ask each other only where the losses are read anyway."""
         if parallel.world() == 1:
             return wish
         return self.state.step % self.every == 0 and parallel.largest(wish) > 0
@@ -209,8 +209,7 @@ class Trainer:
         step = self.state.step
         masked = is_masked_step(step, self.settings.masked)
         windows = feeder.take(step)
-        rounding = self.state.progress >= self.settings.quantise_from
-        kept = self.round_weights() if rounding else None
+        kept = self.round_weights() if self.state.progress >= self.settings.quantise_from else None
         while True:
             try:
                 loss = self.gradients(windows, step, masked)
@@ -385,9 +384,11 @@ class Trainer:
             raise PennameError("The loss keeps turning into NaN: lower the learning rates, or use --precision fp32.")
         scale = self.state.scale / 2
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
-        if checkpoint is not None:
+        # Where a checkpoint lies depends on how fast the machine is: a run whose steps are set begins again.
+        if checkpoint is not None and (self.run.seconds or self.run.restart is None):
             self.load(checkpoint)
         elif self.run.restart is not None:
+            drop_checkpoints(self.run.folder)
             self.run.restart(self.model)
             for optimizer in self.optimizers:
                 optimizer.state.clear()
@@ -464,8 +465,7 @@ class Trainer:
             raise PennameError(
                 f"{checkpoint.parent} holds another run (other data or settings): delete it to start anew."
             )
-        values["losses"] = [tuple(pair) for pair in values["losses"]]
-        values["curve"] = [tuple(pair) for pair in values["curve"]]
+        values |= {name: [tuple(pair) for pair in values[name]] for name in ("losses", "curve")}
         self.state = _State(**values)
         # The faster precision of a CPU is measured anew each time; a run keeps the one that it began with.
         if self.state.precision in self.device.precisions:

@@ -247,6 +247,17 @@ def _steps(speeds: Speeds, rows: int, tokens: float, left: float, wishes: Wishes
     return max(1, min(wanted, int(left / speeds.step_seconds(rows, taught)))) if wishes.seconds else wanted
 
 
+def _allowance(speeds: Speeds, wishes: Wishes, trained: int) -> tuple[Speeds, float]:
+    """Speeds and seconds by which the work beside the steps is limited.
+
+    Without a limit of time it follows from the tokens that are trained on, by the usual ratios of one speed to another:
+    the same run does the same work on a machine that is busy.
+    """
+    if wishes.seconds is not None and not wishes.steps:
+        return speeds, wishes.seconds
+    return Speeds.flat(1.0, speeds.context, speeds.micro_rows), float(trained)
+
+
 def _validation_tokens(trained: float) -> int:
     """Held-out tokens of an evaluation: so few that all of them take a small part of the run."""
     return int(np.clip(0.02 * trained, 2_000, 60_000))
@@ -313,9 +324,13 @@ def _finished(
     taught = 1 - share if settings.teacher_share else 0.0
     stepping = settings.steps * speeds.step_seconds(settings.rows, taught)
     tokens = _validation_tokens(speeds.tokens_per_second(settings.rows) * wishes.seconds if wishes.seconds else trained)
-    evaluations, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
-    balanced = _balance_tokens(speeds, wishes.seconds or stepping)
-    general, settling = _settling(speeds, tokens, wishes.seconds or stepping)
+    usual, allowed = _allowance(speeds, wishes, trained)
+    evaluations, _ = _counts(usual, tokens, allowed, device)
+    # A sample is shown and decides nothing.
+    _, samples = _counts(speeds, tokens, wishes.seconds or stepping, device)
+    balanced = _balance_tokens(usual, allowed)
+    general, _ = _settling(usual, tokens, allowed)
+    settling = 2 * (general + tokens) / speeds.scored
     seconds = stepping + _beside(speeds, tokens, evaluations, samples, stepping) + balanced / speeds.scored + settling
     closing = _closing(speeds, tokens + balanced) + settling
     timed = wishes.seconds is not None and not wishes.steps

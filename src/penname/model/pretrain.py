@@ -98,7 +98,8 @@ def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
     options.check()
     recipe = load_recipe(options.recipe)
     check_teacher(recipe.settings(1), options.teacher)
-    with parallel.joined(pick_device(parallel.own_device(options.device))) as device:
+    # Without a limit of time the recipe decides what is learned, and not how fast the machine is at this moment.
+    with parallel.joined(pick_device(parallel.own_device(options.device), options.minutes is None)) as device:
         if parallel.is_first():
             _tokenizer(books, recipe, options)
         parallel.wait()

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from penname.core.errors import InputError
 from penname.core.files import replacing
+from penname.model.weights import write_weights
 
 _SHRINKS = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
 """Tried for each group: a smaller scale clips the largest weight and rounds the others more finely."""
@@ -93,8 +94,6 @@ def write_packed(
     metadata: dict[str, Any] | None = None,
 ) -> int:
     """Write matrices in `bits` bits and vectors in float16 to a safetensors file; return its size in bytes."""
-    from safetensors.torch import save_file
-
     stored: dict[str, Tensor] = {}
     shapes: dict[str, list[int]] = {}
     for name, weight in weights.items():
@@ -108,7 +107,7 @@ def write_packed(
         shapes[name] = list(weight.shape)
     text = {"format": "penname-planes-1", "shapes": json.dumps(shapes), "about": json.dumps(metadata or {})}
     with replacing(path) as temporary:
-        save_file(stored, temporary, metadata=text)
+        write_weights(stored, temporary, text)
     return path.stat().st_size
 
 

@@ -4,7 +4,8 @@
     with threads.turn(): ...        # a step
 
 In: steps, one after the other. The number that `core.device` measured at the start is kept until a step with the other
-one (all cores, or half of them) is clearly faster. On other devices nothing is done.
+one (all cores, or half of them) is clearly faster. On other devices nothing is done, nor where the number is `fixed`:
+another one gives other sums in the last place, and a run that is to be repeated keeps to one.
 """
 
 import contextlib
@@ -24,8 +25,9 @@ _CLEARLY = 0.85
 class Threads:
     """The number of threads of each step."""
 
-    def __init__(self, device: Device) -> None:
-        counts = {device.cores, max(1, device.cores // 2)} if device.slow and device.cores > 1 else set()
+    def __init__(self, device: Device, fixed: bool = False) -> None:
+        tried = device.slow and device.cores > 1 and not fixed
+        counts = {device.cores, max(1, device.cores // 2)} if tried else set()
         self.others = sorted(counts - {device.threads}, reverse=True)
         self.count = device.threads
         self.usual: float | None = None

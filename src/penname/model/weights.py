@@ -1,10 +1,13 @@
-"""Copies of a network's weights by name, and the ways back.
+"""Copies of a network's weights by name, the ways back, and a file of them that is always the same.
 
 kept = copied(model)
 put_back(model, kept)
+write_weights(kept, path, {"format": "pt"})
 """
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -27,3 +30,25 @@ def blend(average: Mapping[str, Tensor], model: nn.Module, share: float) -> None
     current = dict(model.named_parameters())
     names = list(average)
     torch._foreach_lerp_([average[n] for n in names], [current[n].detach() for n in names], share)
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file; the same weights and `metadata` give the same bytes."""
+    from safetensors.torch import save_file
+
+    save_file(dict(weights), path, metadata=dict(metadata) if metadata else None)
+    if metadata and len(metadata) > 1:
+        _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata in the order of its keys: the library keeps it in a hash map, whose order changes each time."""
+    with path.open("rb+") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        # Written as the library writes it, the header stays as long as it was: spaces fill it up to a multiple of 8.
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        if len(text) <= size:
+            file.seek(8)
+            file.write(text.ljust(size))

@@ -215,7 +215,7 @@ class _Job:
 
         self.prepared, self.options, self.started = prepared, options, time.monotonic()
         device, loaded = begun()
-        self.device = device or pick_device(options.device)
+        self.device = device or pick_device(options.device, options.steps is not None)
         events.note(
             f"Device: {self.device.name}, {self.device.reason}; "
             f"{self.device.precision}, {self.device.precision_reason}."
@@ -446,7 +446,9 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
         generation=generation,
         end=job.loaded.end,
     )
-    write_json(workspace.folder / "training.json", record | {"device": job.device.name, "seed": job.options.seed})
+    device = job.device
+    about = {"device": device.name, "precision": device.precision, "threads": device.threads, "seed": job.options.seed}
+    write_json(workspace.folder / "training.json", record | about)
     workspace.write(settings=workspace.read().get("settings", {}) | {"train": _deciding(job.options)})
     best = record["best_validation_bits_per_byte"]
     figure = f", {best:.3f} bits per byte on held-out posts" if best else ""

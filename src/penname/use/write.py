@@ -109,7 +109,8 @@ def write(
     options.check()
     workspace = _workspace(options)
     settings = sampling_settings({}, options.sampling)
-    device = pick_device(options.device)
+    # The same seed is to give the same text, however busy the machine is.
+    device = pick_device(options.device, True)
     loaded = _load(options, workspace)
     settings = sampling_settings(loaded.generation, {**options.sampling, "seed": settings.seed})
     posts = training_posts(workspace)
