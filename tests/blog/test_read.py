@@ -13,6 +13,7 @@ from test_publii import REAL
 
 from penname.blog.publii import iter_rows
 from penname.blog.read import LeftOut, Reading, ReadOptions, iter_posts, read_blog, tell
+from penname.blog.repeats import Boilerplate
 from penname.blog.sample import sample_site
 from penname.blog.site import open_site
 from penname.core import events
@@ -198,6 +199,10 @@ def test_modern_blog(shared_data: Path) -> None:
     reading = read_blog(shared_data / "blogs" / "mtlynch.sqlite")
     assert reading.selected == 249
     assert 400_000 < reading.words < 600_000
+    # "Highlights" opens 55 posts, "New here?" 31, above a paragraph that goes as well.
+    lines = [item for item in reading.boilerplate if item.place != "anywhere"]
+    assert lines == [Boilerplate("New here?", 31, "start")]
+    assert sum(entry.text.startswith("Highlights\n") for entry in reading.posts) == 76
     for entry in reading.posts:
         assert not [word for word in LEFTOVERS if word in entry.text + entry.title]
 

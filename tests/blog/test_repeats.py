@@ -1,6 +1,7 @@
 """Near-duplicate posts and boilerplate paragraphs."""
 
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from real_sites import live_texts
 
 from penname.blog import repeats
-from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_duplicates, remove_boilerplate
+from penname.blog.repeats import (
+    Boilerplate,
+    Duplicate,
+    Paragraphs,
+    find_boilerplate,
+    find_duplicates,
+    remove_boilerplate,
+)
+from penname.blog.shingles import shingles_of
 
 FIRST, LAST = "badefigolumaneporisa", "beldorfingulham"
 WORDS = [FIRST[i : i + 2] + LAST[j : j + 3] for i in range(0, 20, 2) for j in range(0, 15, 3)]
@@ -126,6 +135,38 @@ def test_headings_are_not(paragraph: str) -> None:
     assert find_boilerplate([(number, paragraph) for number in range(30)]) == []
 
 
+def opened_by(line: str, many: int, count: int) -> list[tuple[int, str]]:
+    lines = [line if number < many else paragraph(number, 5)[:-1] for number in range(count)]
+    return [(number, f"{line}\n\n{post(number)}\n\n{post(number + 500)}") for number, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize("line", ["Dear diary,", "Ahoy!", "By Ann Example", "Notes from Oslo", "早安"])
+def test_a_short_line_that_opens_many_posts_is_boilerplate(line: str) -> None:
+    texts = opened_by(line, 9, 26)
+    found = find_boilerplate(texts)
+    assert found == [Boilerplate(line, 9, "start")]
+    assert remove_boilerplate(texts[0][1], found) == f"{post(0)}\n\n{post(500)}"
+    assert find_boilerplate(opened_by(line, 2, 26)) == []
+
+
+def test_a_short_line_that_ends_many_posts_is_boilerplate_there_only() -> None:
+    texts = [(n, f"{post(n)}\n\n{post(n + 100)}\n\n{post(n + 200)}\n\nCheers, Ann") for n in range(12)]
+    found = find_boilerplate([*texts, *((20 + n, post(n + 300)) for n in range(30))])
+    assert found == [Boilerplate("Cheers, Ann", 12, "end")]
+    quoted = "\n\n".join([post(1), post(2), "Cheers, Ann", post(3), post(4), "cheers,  Ann"])
+    assert remove_boilerplate(quoted, found) == quoted.rsplit("\n\n", 1)[0]
+
+
+def test_headings_and_lines_in_the_middle_are_not() -> None:
+    middle = [(n, "\n\n".join([post(n), post(n + 100), "Highlights", post(n + 200), post(n + 300)])) for n in range(20)]
+    assert find_boilerplate(middle) == []
+    paragraphs = Paragraphs()
+    opened = opened_by("Highlights", 20, 20)
+    for _, text in opened:
+        paragraphs.add(text, headings={"Highlights"})
+    assert paragraphs.boilerplate(opened) == []
+
+
 def test_in_a_large_blog_three_posts_are_not_many() -> None:
     texts = [(number, post(number)) for number in range(400)] + [(1000 + number, FOOTER) for number in range(7)]
     assert find_boilerplate(texts) == []
@@ -149,14 +190,27 @@ def test_the_real_boilerplate(shared_data: Path) -> None:
     assert found[0].posts == 77 and 5 <= len(found) <= 20
 
 
+@settings(deadline=None, max_examples=100)
+@given(st.text(alphabet="ab é.-\u0e01\u4e00\n_'\U0001f600"), st.text(alphabet="ab é.\u4e00 "))
+def test_shingles_are_equal_where_words_are(one: str, other: str) -> None:
+    """The arrays of characters find the words that a pattern finds."""
+    word = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+")
+    words = [word.findall(text.casefold()) for text in (one, other)]
+    assert (shingles_of(one).tolist() == shingles_of(other).tolist()) == (words[0] == words[1])
+    assert len(shingles_of(one)) == max(min(len(words[0]), 1), len(words[0]) - 4)
+
+
+def test_a_long_text_has_the_shingles_of_its_words() -> None:
+    words = [WORDS[number * number % len(WORDS)] for number in range(40_000)]
+    assert shingles_of(" ".join(words)).tolist() == shingles_of(", ".join(words).upper()).tolist()
+
+
 def test_signatures_agree_as_often_as_texts_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     source = np.random.default_rng(0)
     monkeypatch.setattr(repeats, "_BANDS", 400)
-    repeats._functions.cache_clear()
     for common in (0, 2_000, 5_000, 9_000):
         shared = source.integers(2**64, size=common, dtype=np.uint64)
         own = source.integers(2**64, size=(2, 9_000 - common), dtype=np.uint64)
         one, other = (repeats._signature(np.concatenate([shared, each])) for each in own)
         jaccard = common / (18_000 - common)
         assert np.mean(one == other) == pytest.approx(jaccard, abs=0.06)
-    repeats._functions.cache_clear()

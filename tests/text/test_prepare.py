@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from penname.blog.sample import sample_site
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.workspace import Workspace
-from penname.text.prepare import PrepareOptions, choose_vocabulary, load_text, prepare, workspace_for
+from penname.text.prepare import PrepareOptions, choose_vocabulary, iter_text, load_text, prepare, workspace_for
 
 KEYS = ["id", "title", "date", "tags", "text", "split"]
 WORDS = ("sea", "sky", "harbour", "wind", "letter", "garden", "window", "table", "river", "cloud", "morning")
@@ -60,6 +61,36 @@ def test_text_json_holds_every_post_with_its_side(site: Path, workspace: Workspa
     assert prepared.posts[0].tags == ("a", "b") and prepared.posts[0].date == "1970-01-02"
     assert len(prepared.side("train")) + len(prepared.side("validation")) + len(prepared.side("test")) == 39
     assert not workspace.tokenizer.exists()
+
+
+def test_text_json_is_one_json_list_and_is_read_a_post_at_a_time(site: Path, workspace: Workspace) -> None:
+    prepare(site, workspace)
+    written = workspace.text.read_text(encoding="utf-8")
+    assert written == json.dumps(json.loads(written), ensure_ascii=False, indent=1) + "\n"
+    posts = iter_text(workspace)
+    first = next(posts)
+    assert (first, *posts) == load_text(workspace)
+    workspace.text.write_text(json.dumps(json.loads(written)), encoding="utf-8")
+    assert len(load_text(workspace)) == 39
+    workspace.text.write_text(written[: written.index(' "id": 30')], encoding="utf-8")
+    with pytest.raises(InputError, match="not readable"):
+        load_text(workspace)
+
+
+def test_memory_does_not_grow_with_the_posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penname.blog.store._IN_MEMORY", 1)
+
+    def peak(count: int) -> int:
+        site = make_site(tmp_path / f"s{count}", [post(n, text=f"<p>{sentence(n, 600)}</p>") for n in range(count)])
+        workspace = workspace_for(site, tmp_path / f"w{count}")
+        tracemalloc.start()
+        assert prepare(site, workspace).count == count
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(2)
+    assert peak(150) < peak(15) + 300_000  # 700 kB of text more
 
 
 def test_the_tokenizer_learns_from_training_posts_only(tmp_path: Path) -> None:

@@ -21,11 +21,12 @@ from penname.blog.unicode_text import normalise, normalise_code, normalise_line
 
 @dataclass(frozen=True)
 class CleanBody:
-    """Clean text; `links` counts links to other pages, `images` counts the pictures left out."""
+    """Clean text; `links` counts links to other pages, `images` the pictures left out; `headings` are its headings."""
 
     text: str
     links: int
     images: int
+    headings: frozenset[str] = frozenset()
 
 
 def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
@@ -44,7 +45,8 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
     else:
         gather_html(source, gathered, code=code)
     pieces = [piece for piece in map(_clean, gathered.pieces) if piece.text]
-    return CleanBody(join_pieces(pieces), gathered.links, gathered.images)
+    headings = frozenset(piece.text for piece in pieces if piece.kind == "heading")
+    return CleanBody(join_pieces(pieces), gathered.links, gathered.images, headings)
 
 
 def clean_title(title: str) -> str:

@@ -17,3 +17,14 @@ class Post:
     tags: tuple[str, ...]
     text: str
     words: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A `Post` without its text."""
+
+    id: int
+    title: str
+    date: str
+    tags: tuple[str, ...]
+    words: int

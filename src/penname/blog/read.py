@@ -8,16 +8,17 @@ or a `Reading` of the whole blog with what was left out, what was masked and wha
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from penname.blog.clean import clean_body, clean_title
-from penname.blog.post import Post
+from penname.blog.post import Head, Post
 from penname.blog.private import mask_private
 from penname.blog.publii import Counts, Row, count_rows, iter_rows
-from penname.blog.repeats import Boilerplate, Duplicate, find_boilerplate, find_duplicates, remove_boilerplate
+from penname.blog.repeats import Boilerplate, Duplicate, Paragraphs, find_duplicates, remove_boilerplate
 from penname.blog.site import Site, open_site
+from penname.blog.store import PostStore
 from penname.blog.unicode_text import normalise
 from penname.core import events
 from penname.core.errors import InputError
@@ -50,6 +51,9 @@ class Cleaned:
     links: int
     images: int
     masked: Counter[str]
+    headings: frozenset[str] = frozenset()
+    reason: str = ""
+    """Why it is left out, where that is not for want of text."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class LeftOut:
 class Reading:
     """A whole blog, read.
 
-    `selected` counts the rows that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
+    `posts` may lie on disk: each is read when it is asked for, and what needs no text takes `heads`. `selected`
+    counts the rows that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
     else the site holds. `urls` gives the public address of a post where the site has a domain. `boilerplate`
     lists the paragraphs that stand in many posts: they are taken out of `posts` unless they are to be kept.
     `duplicates` names the posts that repeat another one: both are still in `posts`, and must not be split
@@ -77,7 +82,7 @@ class Reading:
     language: str
     counts: Counts
     selected: int
-    posts: tuple[Post, ...]
+    posts: Sequence[Post]
     left_out: tuple[LeftOut, ...] = ()
     links: int = 0
     images: int = 0
@@ -91,7 +96,12 @@ class Reading:
     @property
     def words(self) -> int:
         """Words in all posts together."""
-        return sum(post.words for post in self.posts)
+        return sum(post.words for post in self.heads)
+
+    @property
+    def heads(self) -> Sequence[Head | Post]:
+        """The posts in order without their texts."""
+        return self.posts.heads if isinstance(self.posts, PostStore) else self.posts
 
 
 DEFAULT = ReadOptions()
@@ -132,7 +142,7 @@ def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
         masked = masked + in_title
     tags = tuple(dict.fromkeys(tag for name in row.tags if (tag := _line(name))))
     post = Post(row.id, title, row.date, tags, text, len(text.split()))
-    return Cleaned(row, post, body.links, body.images, masked)
+    return Cleaned(row, post, body.links, body.images, masked, body.headings)
 
 
 def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
@@ -140,12 +150,13 @@ def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
 
     Raises `InputError` as `iter_posts` does.
     """
+    store, paragraphs = PostStore(), Paragraphs()
     with open_site(path) as site:
         counts = count_rows(site)
         with events.task("Reading posts", total=_expected(counts, options), unit="posts") as step:
-            reading = _gather(site, counts, options, step)
-    with events.task("Looking for repeats", total=len(reading.posts), unit="posts"):
-        return _find_repeats(reading, options)
+            reading = _gather(site, counts, options, store, paragraphs, step)
+    with events.task("Looking for repeats", total=len(store), unit="posts"):
+        return _find_repeats(reading, store, paragraphs, options)
 
 
 def tell(reading: Reading) -> None:
@@ -165,8 +176,15 @@ def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _gather(site: Site, counts: Counts, options: ReadOptions, step: Callable[[int], None]) -> Reading:
-    posts: list[Post] = []
+def _gather(
+    site: Site,
+    counts: Counts,
+    options: ReadOptions,
+    store: PostStore,
+    paragraphs: Paragraphs,
+    step: Callable[[int], None],
+) -> Reading:
+    """Put the posts into `store` and count their paragraphs."""
     left_out: list[LeftOut] = []
     masked, editors = Counter[str](), Counter[str]()
     urls: dict[int, str] = {}
@@ -177,19 +195,20 @@ def _gather(site: Site, counts: Counts, options: ReadOptions, step: Callable[[in
         masked.update(cleaned.masked)
         editors[cleaned.row.editor] += 1
         if post.text:
-            posts.append(post)
+            store.add(post)
+            paragraphs.add(post.text, cleaned.headings)
             if url := site.post_url(cleaned.row.slug):
                 urls[post.id] = url
         else:
-            left_out.append(LeftOut(post.id, post.title, _why_empty(cleaned)))
+            left_out.append(LeftOut(post.id, post.title, cleaned.reason or _why_empty(cleaned)))
         step(1)
     return Reading(
         name=site.name,
         display_name=_line(site.display_name) or site.name,
         language=site.language,
         counts=counts,
-        selected=len(posts) + len(left_out),
-        posts=tuple(posts),
+        selected=len(store) + len(left_out),
+        posts=store,
         left_out=tuple(left_out),
         links=links,
         images=images,
@@ -205,23 +224,28 @@ def _line(text: str) -> str:
     return " ".join(normalise(text).split())
 
 
-def _find_repeats(reading: Reading, options: ReadOptions) -> Reading:
+def _find_repeats(reading: Reading, store: PostStore, paragraphs: Paragraphs, options: ReadOptions) -> Reading:
     """Take boilerplate out first: a footer that all share must not make short posts look alike."""
-    boilerplate = tuple(find_boilerplate([(post.id, post.text) for post in reading.posts]))
+    boilerplate = tuple(paragraphs.boilerplate(store.texts))
     if boilerplate and not options.keep_boilerplate:
-        stripped = [_without(post, boilerplate) for post in reading.posts]
-        emptied = [post for post in stripped if not post.text]
-        reason = "nothing is left but paragraphs that many posts repeat"
-        left_out = tuple(LeftOut(post.id, post.title, reason) for post in emptied)
-        posts = tuple(post for post in stripped if post.text)
-        reading = replace(reading, posts=posts, left_out=reading.left_out + left_out)
-    duplicates = find_duplicates([(post.id, post.text) for post in reading.posts])
+        reading = replace(reading, left_out=reading.left_out + _strip(store, boilerplate))
+    duplicates = find_duplicates(store.texts)
     return replace(reading, boilerplate=boilerplate, duplicates=tuple(duplicates))
 
 
-def _without(post: Post, boilerplate: tuple[Boilerplate, ...]) -> Post:
-    text = remove_boilerplate(post.text, boilerplate)
-    return post if text == post.text else replace(post, text=text, words=len(text.split()))
+def _strip(store: PostStore, boilerplate: tuple[Boilerplate, ...]) -> tuple[LeftOut, ...]:
+    """Take `boilerplate` out of the posts; return those of which nothing is left."""
+    emptied: set[int] = set()
+    for place, post in enumerate(store):
+        text = remove_boilerplate(post.text, boilerplate)
+        if not text:
+            emptied.add(place)
+        elif text != post.text:
+            store.replace(place, replace(post, text=text, words=len(text.split())))
+    reason = "nothing is left but paragraphs that many posts repeat"
+    left_out = tuple(LeftOut(store.heads[place].id, store.heads[place].title, reason) for place in sorted(emptied))
+    store.drop(emptied)
+    return left_out
 
 
 def _why_empty(cleaned: Cleaned) -> str:

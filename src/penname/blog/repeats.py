@@ -6,17 +6,16 @@
 
 Near-duplicates are sought with MinHash and banding (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of
 Massive Datasets", chapter 3) over shingles of five words, and with paragraphs that two posts share; each pair
-found is then compared exactly. The bands are sorted arrays and not tables of sets, so memory is about 1 KB a
-post.
+found is then compared exactly. The texts may be any sequence, one on disk too: they are taken one at a time, and
+what is kept of each is a signature and 16 bytes a paragraph, about 1 KB a post.
 """
 
 import functools
-import hashlib
 import itertools
 import math
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,24 +23,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Hashes = NDArray[np.uint64]
+    from penname.blog.shingles import Hashes
 
-_SHINGLE = 5  # words
+Texts = Sequence[tuple[int, str]]
+"""Pairs of a post's id and its clean text."""
+
 _BANDS, _ROWS = 20, 3  # finds 99% of pairs at a Jaccard similarity of 0.6, 93% at 0.5, 2% at 0.1
 _LEAST_JACCARD = 0.6
 _LEAST_CONTAINMENT = 0.8
-_FEWEST_WORDS_SHARED = 8  # in a paragraph that makes two posts worth comparing
+_FEW_WORDS = 8  # fewer make a short line; a paragraph of as many makes two posts that share it worth comparing
 _MOST_NEIGHBOURS = 8  # comparisons a post for each band or paragraph; keeps hostile input from being quadratic
 _MOST_SHARERS = 20  # a paragraph in more posts is boilerplate, not a copy
 _SEED = 1
-_AT_ONCE = 4096  # shingles whose values under the random functions are held at once
+_CACHED = 32 << 20  # bytes of shingles held while pairs are compared
 
 _FEWEST_POSTS = 3
 _LEAST_SHARE = 0.02
+_LEAST_SHARE_OF_LINES = 0.1
 _ENOUGH_POSTS = 50
-# A word; in scripts without spaces (Thai, Lao, kana, Han) a character.
-_NO_SPACES = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_NO_SPACES}]|[^\W{_NO_SPACES}]+")
+_EDGE = 2  # paragraphs that open a post, and that end it
+ANYWHERE, START, END = "anywhere", "start", "end"
 _CALL = re.compile(
     r"subscri|newsletter|follow (?:me|us)|share (?:this|on)|read more|sign up|leave a comment|copyright|©"
     r"|cookie|rights reserved|abonnier|abonne|suscr[ií]b|inscreva|s'abonner|iscriviti|подпи[сш]",
@@ -60,13 +61,17 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Boilerplate:
-    """A paragraph, as it is written where it first stands, and the number of posts that hold it."""
+    """A paragraph, as it is written where it first stands, and the number of posts that hold it.
+
+    `place` is `anywhere`, or `start` or `end` for a short line that is boilerplate only where it opens or ends a post.
+    """
 
     paragraph: str
     posts: int
+    place: str = ANYWHERE
 
 
-def find_duplicates(texts: Sequence[tuple[int, str]]) -> list[Duplicate]:
+def find_duplicates(texts: Texts) -> list[Duplicate]:
     """Return the posts that repeat another post, given `(id, clean text)` pairs.
 
     Two posts repeat each other when 60% of their five-word shingles are common to both, or 80% of the shorter
@@ -74,109 +79,130 @@ def find_duplicates(texts: Sequence[tuple[int, str]]) -> list[Duplicate]:
     words are passed over. The result depends on the texts and their order only. A short post inside a long
     one is found when the two share a paragraph of eight words or more.
     """
-    import numpy as np
-
-    order = sorted(range(len(texts)), key=lambda place: (-len(texts[place][1]), place))
+    sketch = _Sketch(texts)
+    order = sorted(range(len(sketch.lengths)), key=lambda place: (-sketch.lengths[place], place))
     rank = {place: position for position, place in enumerate(order)}
-    shingles = functools.lru_cache(maxsize=256)(lambda place: np.unique(_shingles(texts[place][1])))
     neighbours: dict[int, set[int]] = {}
-    for later, earlier in _pairs(texts, rank):
+    for later, earlier in _pairs(sketch, rank):
         neighbours.setdefault(later, set()).add(earlier)
+    shingles = _Shingles(texts)
     repeated: dict[int, Duplicate] = {}
     for place in sorted(neighbours, key=rank.__getitem__):
         kept = [other for other in neighbours[place] if other not in repeated]
-        alike = [(_similarity(shingles(place), shingles(other)), -rank[other], other) for other in kept]
+        alike = [(_similarity(shingles.of(place), shingles.of(other)), -rank[other], other) for other in kept]
         similarity, _, other = max(alike, default=(0.0, 0, 0))
         if similarity:
             repeated[place] = Duplicate(texts[place][0], texts[other][0], round(similarity, 4))
     return [repeated[place] for place in sorted(repeated)]
 
 
-def find_boilerplate(texts: Sequence[tuple[int, str]]) -> list[Boilerplate]:
+def find_boilerplate(texts: Texts) -> list[Boilerplate]:
     """Return the paragraphs that many posts hold word for word, most frequent first; `texts` as above.
 
-    Many: at least 3 posts and 2% of all, 50 posts in any case. Case and white space are folded. Headings are
-    no boilerplate: a paragraph of fewer than eight words counts only when it ends like a sentence, or calls
-    on the reader ("Subscribe to my newsletter").
+    Many: at least 3 posts and 2% of all, 50 posts in any case. Case and white space are folded. A paragraph of fewer
+    than eight words counts when it ends like a sentence, or calls on the reader ("Subscribe to my newsletter"), or
+    when it opens or ends a tenth of all posts ("Cheers, Ann").
     """
-    import numpy as np
-
-    wanted = max(_FEWEST_POSTS, min(_ENOUGH_POSTS, math.ceil(_LEAST_SHARE * len(texts))))
-    hashes = np.fromiter((key for _, text in texts for key in set(_paragraph_keys(text))), dtype=np.uint64)
-    keys, counts = np.unique(hashes, return_counts=True)
-    frequent = dict(zip(keys[counts >= wanted].tolist(), counts[counts >= wanted].tolist(), strict=True))
-    first: dict[int, str] = {}
-    for _, text in texts if frequent else ():
-        for paragraph in text.split("\n\n"):
-            key = _key(_fold(paragraph))
-            if key in frequent and key not in first:
-                first[key] = paragraph
-    found = [Boilerplate(first[key], frequent[key]) for key in first]
-    return sorted(found, key=lambda item: -item.posts)
+    paragraphs = Paragraphs()
+    for _, text in texts:
+        paragraphs.add(text)
+    return paragraphs.boilerplate(texts)
 
 
 def remove_boilerplate(text: str, boilerplate: Iterable[Boilerplate]) -> str:
     """Return `text` without the paragraphs of `boilerplate`; the rest stays as it is."""
-    folded = {_fold(item.paragraph) for item in boilerplate}
+    unwanted = _by_place(tuple(boilerplate))
+    if not unwanted:
+        return text
+    folded, firsts = unwanted
     paragraphs = text.split("\n\n")
-    kept = [paragraph for paragraph in paragraphs if _fold(paragraph) not in folded]
+    kept = []
+    for number, part in enumerate(text.casefold().split("\n\n")):
+        first = part.split(None, 1)
+        if first and first[0] in firsts:
+            line = _fold(part)
+            if any((line, place) in folded for place in _places(number, len(paragraphs))):
+                continue
+        kept.append(paragraphs[number])
     return text if len(kept) == len(paragraphs) else "\n\n".join(kept)
 
 
-def _fold(paragraph: str) -> str:
-    return " ".join(paragraph.casefold().split())
+class Paragraphs:
+    """Counts the paragraphs of posts, which are added one at a time, and tells what many of them share."""
+
+    def __init__(self) -> None:
+        self._posts = 0
+        # Which paragraphs stand in which post: a hash and the number of the post for each; short lines apart.
+        self._sentences, self._lines = (array("q"), array("L")), (array("q"), array("L"))
+
+    def add(self, text: str, headings: Collection[str] = ()) -> None:
+        """Count the paragraphs of one post; a short line that is one of its `headings` is no boilerplate."""
+        seen: set[tuple[int, str]] = set()
+        for key, place, paragraph in _candidates(text):
+            if (key, place) in seen or (place != ANYWHERE and paragraph in headings):
+                continue
+            seen.add((key, place))
+            keys, posts = self._sentences if place == ANYWHERE else self._lines
+            keys.append(key)
+            posts.append(self._posts)
+        self._posts += 1
+
+    def boilerplate(self, texts: Texts) -> list[Boilerplate]:
+        """Return what `find_boilerplate` returns; `texts` are those that were added, in the same order."""
+        import numpy as np
+
+        counts: dict[int, int] = {}
+        holders: set[int] = set()
+        for (keys, posts), share in ((self._sentences, _LEAST_SHARE), (self._lines, _LEAST_SHARE_OF_LINES)):
+            many = max(_FEWEST_POSTS, min(_ENOUGH_POSTS, math.ceil(share * self._posts)))
+            ordered, places = np.array(keys, dtype=np.int64), np.array(posts, dtype=np.int64)
+            for key, group in _groups_of_equals(ordered, places, fewest=many):
+                counts[key] = len(group)
+                holders.add(group[0])
+        found: list[Boilerplate] = []
+        for holder in sorted(holders):
+            for key, place, paragraph in _candidates(texts[holder][1]):
+                if posts_with := counts.pop(key, 0):
+                    found.append(Boilerplate(paragraph, posts_with, place))
+        return sorted(found, key=lambda item: -item.posts)
 
 
-def _key(folded: str) -> int:
-    return int.from_bytes(hashlib.blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "little")
-
-
-def _paragraph_keys(text: str) -> Iterator[int]:
-    """Yield a hash of each paragraph that could be boilerplate."""
-    for paragraph in text.split("\n\n"):
-        folded = _fold(paragraph)
+def _candidates(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield a hash, the place and the text of each paragraph that could be boilerplate."""
+    paragraphs = text.split("\n\n")
+    for number, part in enumerate(text.casefold().split("\n\n")):
+        folded = _fold(part)
         words = folded.count(" ") + 1
-        is_sentence = words >= 8 or (words >= 4 and folded.endswith((".", "!", ":")))
+        is_sentence = words >= _FEW_WORDS or (words >= 4 and folded.endswith((".", "!", ":")))
         if is_sentence or _CALL.search(folded):
-            yield _key(folded)
+            yield hash(folded), ANYWHERE, paragraphs[number]
+        elif folded:
+            for place in _places(number, len(paragraphs))[1:]:
+                yield hash((folded, place)), place, paragraphs[number]
 
 
-def _shingles(text: str) -> "Hashes":
-    """Return a 64-bit hash of each run of five words, or of all words when there are fewer."""
-    import numpy as np
+def _places(number: int, count: int) -> list[str]:
+    """Return the places of paragraph `number` of `count`: at most half of a post opens it, or ends it."""
+    edge = min(_EDGE, count // 2)
+    return [ANYWHERE] + [START] * (number < edge) + [END] * (number >= count - edge)
 
-    words = [zlib.crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.casefold())]
-    if not words:
-        return np.empty(0, dtype=np.uint64)
-    codes = np.array(words, dtype=np.uint64)
-    width = min(_SHINGLE, len(words))
-    hashes = np.full(len(words) - width + 1, width, dtype=np.uint64)
-    for offset in range(width):
-        hashes = (hashes ^ codes[offset : offset + len(hashes)]) * np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
-    return hashes
+
+@functools.lru_cache(maxsize=8)
+def _by_place(boilerplate: tuple[Boilerplate, ...]) -> tuple[frozenset[tuple[str, str]], frozenset[str]] | None:
+    """Return the folded paragraphs with their places, and their first words."""
+    folded = [(_fold(item.paragraph.casefold()), item.place) for item in boilerplate]
+    firsts = frozenset(line.split(" ", 1)[0] for line, _ in folded)
+    return (frozenset(folded), firsts) if folded else None
+
+
+def _fold(paragraph: str) -> str:
+    return " ".join(paragraph.split())
 
 
 def _signature(shingles: "Hashes") -> "NDArray[np.uint32]":
-    """Return the MinHash signature of shingles: the least of their values under each of some random functions.
+    from penname.blog.shingles import signature_of
 
-    The functions multiply by an odd number and add, modulo 2**64; the upper half counts (Dietzfelbinger et al. 1997).
-    """
-    import numpy as np
-
-    factors, offsets = _functions()
-    parts = [shingles[start : start + _AT_ONCE, None] for start in range(0, len(shingles), _AT_ONCE)]
-    least = np.min([(part * factors + offsets).min(axis=0) for part in parts], axis=0)
-    signature: NDArray[np.uint32] = (least >> np.uint64(32)).astype(np.uint32)
-    return signature
-
-
-@functools.cache
-def _functions() -> "tuple[Hashes, Hashes]":
-    import numpy as np
-
-    factors, offsets = np.random.default_rng(_SEED).integers(2**64, size=(2, _BANDS * _ROWS), dtype=np.uint64)
-    return factors | np.uint64(1), offsets
+    return signature_of(shingles, _BANDS * _ROWS, _SEED)
 
 
 def _similarity(one: "Hashes", other: "Hashes") -> float:
@@ -191,52 +217,90 @@ def _similarity(one: "Hashes", other: "Hashes") -> float:
     return 0.0
 
 
-def _pairs(texts: Sequence[tuple[int, str]], rank: dict[int, int]) -> Iterator[tuple[int, int]]:
+class _Sketch:
+    """What is kept of each text: its length, its signature, and a hash of each paragraph of some length."""
+
+    def __init__(self, texts: Texts) -> None:
+        from penname.blog.shingles import shingles_of
+
+        self.lengths = array("Q")
+        self.signatures, self.signed = bytearray(), array("L")
+        self.paragraphs, self.holders = array("q"), array("L")
+        for place, (_, text) in enumerate(texts):
+            self.lengths.append(len(text))
+            shingles = shingles_of(text)
+            if len(shingles):
+                self.signatures += _signature(shingles).tobytes()
+                self.signed.append(place)
+            keys = {hash(_fold(part)) for part in text.casefold().split("\n\n") if _is_long(part)}
+            self.paragraphs.extend(keys)
+            self.holders.extend(itertools.repeat(place, len(keys)))
+
+
+def _is_long(paragraph: str) -> bool:
+    return len(paragraph.split(None, _FEW_WORDS - 1)) == _FEW_WORDS
+
+
+class _Shingles:
+    """The distinct shingles of each text, some of them held."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._held: dict[int, Hashes] = {}
+        self._bytes = 0
+
+    def of(self, place: int) -> "Hashes":
+        import numpy as np
+
+        from penname.blog.shingles import shingles_of
+
+        if place not in self._held:
+            found = np.unique(shingles_of(self._texts[place][1]))
+            self._bytes += found.nbytes
+            if self._bytes > _CACHED:
+                self._held, self._bytes = {}, found.nbytes
+            self._held[place] = found
+        return self._held[place]
+
+
+def _pairs(sketch: _Sketch, rank: dict[int, int]) -> Iterator[tuple[int, int]]:
     """Yield pairs of places worth comparing, the one of higher `rank` first."""
-    for group in itertools.chain(_groups_of_bands(texts), _groups_of_paragraphs(texts)):
+    for group in itertools.chain(_groups_of_bands(sketch), _groups_of_paragraphs(sketch)):
         ranked = sorted(group, key=rank.__getitem__)
         for position, place in enumerate(ranked):
             for other in ranked[: min(position, _MOST_NEIGHBOURS)]:
                 yield place, other
 
 
-def _groups_of_bands(texts: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
+def _groups_of_bands(sketch: _Sketch) -> Iterator[list[int]]:
     """Yield groups of places whose MinHash signatures agree in all rows of a band."""
     import numpy as np
 
-    signatures, places = [], []
-    for place, (_, text) in enumerate(texts):
-        shingles = _shingles(text)
-        if len(shingles):
-            signatures.append(_signature(shingles))
-            places.append(place)
-    if not places:
-        return
-    table = np.stack(signatures)
+    table = np.frombuffer(sketch.signatures, dtype=np.uint32).reshape(-1, _BANDS * _ROWS)
+    places = np.array(sketch.signed, dtype=np.int64)
     for band in range(_BANDS):
-        rows = np.ascontiguousarray(table[:, band * _ROWS : (band + 1) * _ROWS])
-        keys = rows.view([("", rows.dtype)] * _ROWS).ravel()
-        yield from _groups_of_equals(keys, np.array(places))
+        keys = np.zeros(len(table), dtype=np.uint64)
+        for row in range(band * _ROWS, (band + 1) * _ROWS):
+            keys = (keys ^ table[:, row]) * np.uint64(0x9E3779B97F4A7C15)
+            keys ^= keys >> np.uint64(32)
+        for _, group in _groups_of_equals(keys, places):
+            yield group
 
 
-def _groups_of_paragraphs(texts: Sequence[tuple[int, str]]) -> Iterator[list[int]]:
+def _groups_of_paragraphs(sketch: _Sketch) -> Iterator[list[int]]:
     """Yield groups of places that share a paragraph of some length, unless very many do."""
     import numpy as np
 
-    keys: list[int] = []
-    places: list[int] = []
-    for place, (_, text) in enumerate(texts):
-        folded = {_fold(paragraph) for paragraph in text.split("\n\n")}
-        shared = {_key(paragraph) for paragraph in folded if paragraph.count(" ") + 1 >= _FEWEST_WORDS_SHARED}
-        keys += shared
-        places += [place] * len(shared)
-    for group in _groups_of_equals(np.array(keys, dtype=np.uint64), np.array(places, dtype=np.int64)):
+    keys, places = np.array(sketch.paragraphs, dtype=np.int64), np.array(sketch.holders, dtype=np.int64)
+    for _, group in _groups_of_equals(keys, places):
         if len(group) <= _MOST_SHARERS:
             yield group
 
 
-def _groups_of_equals(keys: "NDArray[np.generic]", places: "NDArray[np.int64]") -> Iterator[list[int]]:
-    """Yield, for each key that occurs twice or more, the places where it occurs."""
+def _groups_of_equals(
+    keys: "NDArray[np.integer]", places: "NDArray[np.int64]", fewest: int = 2
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield each key that occurs at least `fewest` times, and the places where it occurs, in order."""
     import numpy as np
 
     if not len(keys):
@@ -245,5 +309,6 @@ def _groups_of_equals(keys: "NDArray[np.generic]", places: "NDArray[np.int64]") 
     ordered = keys[by_key]
     edges = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     starts, ends = np.concatenate(([0], edges)), np.concatenate((edges, [len(keys)]))
-    for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
-        yield places[by_key[start:end]].tolist()
+    often = ends - starts >= fewest
+    for start, end in zip(starts[often], ends[often], strict=True):
+        yield int(ordered[start]), places[by_key[start:end]].tolist()

@@ -7,11 +7,12 @@ In: a `Reading`. Out: `Stats`, for programs (`to_json`) and for people (`print_s
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from penname.blog.languages import Language, languages_of
-from penname.blog.post import Post
+from penname.blog.post import Head, Post
 from penname.blog.read import LeftOut, Reading
 from penname.blog.repeats import Boilerplate
 from penname.blog.verdict import Verdict, judge_corpus
@@ -93,12 +94,12 @@ class Stats:
 
 def blog_stats(reading: Reading) -> Stats:
     """Count everything in `reading`; telling the languages takes about a millisecond a post."""
-    posts = reading.posts
+    posts = reading.heads
     longest = sorted(posts, key=lambda post: (-post.words, post.id))[:LONGEST]
     words = reading.words
     share = longest[0].words / words if words else 0.0
     with events.task("Telling the languages"):
-        languages = languages_of(posts)
+        languages = languages_of(reading.posts)
     return Stats(
         site=reading.display_name,
         posts=reading.selected,
@@ -123,7 +124,7 @@ def blog_stats(reading: Reading) -> Stats:
     )
 
 
-def years_of(posts: tuple[Post, ...]) -> tuple[Year, ...]:
+def years_of(posts: Sequence[Head | Post]) -> tuple[Year, ...]:
     """Posts and words by year, in order; posts without a date come first."""
     counts, words = Counter[str](), Counter[str]()
     for post in posts:
@@ -134,13 +135,13 @@ def years_of(posts: tuple[Post, ...]) -> tuple[Year, ...]:
 
 def repeats_of(reading: Reading) -> tuple[Repeat, ...]:
     """The duplicates with their titles, in the order of the posts."""
-    titles = {post.id: post.title for post in reading.posts}
+    titles = {post.id: post.title for post in reading.heads}
     return tuple(
         Repeat(found.id, titles[found.id], found.of, titles[found.of], found.similarity) for found in reading.duplicates
     )
 
 
-def tags_of(posts: tuple[Post, ...]) -> tuple[Tag, ...]:
+def tags_of(posts: Sequence[Head | Post]) -> tuple[Tag, ...]:
     """Tags by the number of posts that carry them, the most used first."""
     counts = Counter(tag for post in posts for tag in post.tags)
     return tuple(Tag(name, counts[name]) for name in sorted(counts, key=lambda name: (-counts[name], name)))

@@ -79,7 +79,7 @@ def prepare(
         place = workspace_for(site, workspace)
         with place.at_work("penname prepare"):
             prepared = prepare_site(site, place, chosen)
-    print(f"{place.folder}: {len(prepared.posts):,} posts, {sum(post.words for post in prepared.posts):,} words.")
+    print(f"{place.folder}: {prepared.count:,} posts, {prepared.words:,} words.")
 
 
 @app.command()

@@ -8,9 +8,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from penname.core.errors import InputError, PennameError
 from penname.core.folders import is_disk_full
@@ -65,6 +65,48 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     """Write `value` as UTF-8 JSON, whole or not at all."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def write_json_list(path: Path, items: Iterable[Any]) -> None:
+    """Write what `write_json` writes for a list of `items`, one item at a time, so that memory holds one only."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+        start = "[\n "
+        for item in items:
+            file.write(start + json.dumps(item, ensure_ascii=False, indent=1).replace("\n", "\n "))
+            start = ",\n "
+        file.write("[]\n" if start.startswith("[") else "\n]\n")
+
+
+def iter_json_list(path: Path, what: str) -> Iterator[Any]:
+    """Yield the items of a file that `write_json_list` wrote, one at a time; any other JSON list is read whole.
+
+    A missing or broken file is an `InputError` that calls it `what`; so is JSON that is no list.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from _items(file)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist: {what} is expected there.") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(f"{path} is not readable as {what}: {error}.") from error
+
+
+def _items(file: TextIO) -> Iterator[Any]:
+    """Yield the items of a JSON list; where each begins and ends on a line of its own, memory holds one of them."""
+    first = file.readline()
+    if first != "[\n":
+        found = json.loads(first + file.read())
+        if not isinstance(found, list):
+            raise ValueError("it is not a list")
+        yield from found
+        return
+    lines: list[str] = []
+    for line in file:
+        lines.append(line)
+        if line in (" },\n", " }\n"):
+            yield json.loads("".join(lines).rstrip(",\n"))
+            lines = []
+    yield from json.loads("".join(["[", *lines]))
 
 
 def read_json(path: Path, what: str) -> Any:

@@ -8,18 +8,19 @@ In: a site and a workspace. Out: `text.json` (a JSON list, an object a post: id,
 repeated or capped is said.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from penname import __version__
 from penname.blog.digest import identify, site_name
-from penname.blog.post import Post
+from penname.blog.post import Head, Post
 from penname.blog.read import Reading, ReadOptions, read_blog
 from penname.core import events
 from penname.core.errors import InputError
-from penname.core.files import read_json, replacing, write_json
+from penname.core.files import iter_json_list, replacing, write_json_list
 from penname.core.workspace import Step, Workspace, default_folder, file_hashes, open_workspace, run_step
 from penname.text.split import SIDES, TRAIN, Split, split_posts
 
@@ -76,11 +77,17 @@ class PreparedPost:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A corpus that is ready: its posts, and the SHA-256 of `text.json`."""
+    """A corpus that is ready: how many posts and words it holds, and the SHA-256 of `text.json`."""
 
     workspace: Workspace
-    posts: tuple[PreparedPost, ...]
+    count: int
+    words: int
     corpus: str
+
+    @cached_property
+    def posts(self) -> tuple[PreparedPost, ...]:
+        """All posts, read from `text.json` when they are first asked for."""
+        return load_text(self.workspace)
 
     def side(self, split: str) -> tuple[PreparedPost, ...]:
         """The posts of one side: `train`, `validation` or `test`."""
@@ -109,10 +116,10 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
     settings = {**chosen, "read": asdict(options.read)}
     inputs = {"site": known.digest, "penname": __version__, **settings}
     run_step(workspace, PREPARE, inputs, lambda: _prepare(site, workspace, options), options.again)
-    posts = load_text(workspace)
+    words = [post.words for post in iter_text(workspace)]
     corpus = file_hashes(workspace.folder, PREPARE.writes)["text.json"]
     workspace.write(corpus=corpus, settings=workspace.read().get("settings", {}) | {"prepare": settings})
-    prepared = Prepared(workspace, posts, corpus)
+    prepared = Prepared(workspace, len(words), sum(words), corpus)
     if options.tokenizer:
         _tokenizer_step(prepared, options)
     return prepared
@@ -120,14 +127,18 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
 
 def load_text(workspace: Workspace) -> tuple[PreparedPost, ...]:
     """Read `text.json`. Raises `InputError` when it is missing or is not what `prepare` writes."""
-    path = workspace.text
-    found = read_json(path, "a blog's clean text (written by `penname prepare SITE`)")
-    if not isinstance(found, list):
-        raise InputError(f"{path} is not a list of posts: run `penname prepare SITE --again`.")
-    posts = tuple(_checked(path, number, item) for number, item in enumerate(found))
-    if len({post.id for post in posts}) < len(posts):
-        raise InputError(f"{path} holds two posts of one id: run `penname prepare SITE --again`.")
-    return posts
+    return tuple(iter_text(workspace))
+
+
+def iter_text(workspace: Workspace) -> Iterator[PreparedPost]:
+    """Read `text.json` one post at a time; raises what `load_text` raises, when it comes to it."""
+    path, seen = workspace.text, set()
+    for number, item in enumerate(iter_json_list(path, "a blog's clean text (written by `penname prepare SITE`)")):
+        post = _checked(path, number, item)
+        if post.id in seen:
+            raise InputError(f"{path} holds two posts of one id: run `penname prepare SITE --again`.")
+        seen.add(post.id)
+        yield post
 
 
 def choose_vocabulary(words: int) -> tuple[int, str]:
@@ -149,11 +160,10 @@ def choose_vocabulary(words: int) -> tuple[int, str]:
 
 def _prepare(site: Path, workspace: Workspace, options: PrepareOptions) -> None:
     reading = read_blog(site, options.read)
-    posts = reading.posts
-    if not posts:
+    if not reading.posts:
         raise InputError(f"{site} holds no text to learn from: its {reading.selected} posts are empty.")
     split = split_posts(
-        posts,
+        reading.heads,
         [(item.id, item.of) for item in reading.duplicates],
         how=options.how,
         validation=options.validation,
@@ -161,8 +171,8 @@ def _prepare(site: Path, workspace: Workspace, options: PrepareOptions) -> None:
     )
     _tell_reading(reading)
     _tell_repeats(reading, options)
-    _tell_split(posts, split, options)
-    write_json(workspace.text, [_as_json(post, split.sides[post.id]) for post in posts])
+    _tell_split(reading.heads, split, options)
+    write_json_list(workspace.text, (_as_json(post, split.sides[post.id]) for post in reading.posts))
 
 
 def _as_json(post: Post, split: str) -> dict[str, Any]:
@@ -183,7 +193,7 @@ def _tell_reading(reading: Reading) -> None:
 
 def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
     """Say what stands in the blog more than once."""
-    titles = {post.id: post.title or str(post.id) for post in reading.posts}
+    titles = {post.id: post.title or str(post.id) for post in reading.heads}
     if reading.duplicates:
         pairs = _some(f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates)
         many = _count(len(reading.duplicates), "near-duplicate post")
@@ -194,7 +204,7 @@ def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
         events.note(f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
 
 
-def _tell_split(posts: Sequence[Post], split: Split, options: PrepareOptions) -> None:
+def _tell_split(posts: Sequence[Head | Post], split: Split, options: PrepareOptions) -> None:
     """Say what is held out, and whether a post is so large that it is capped."""
     events.note(f"Split by {options.how}: {split.sentence()}.")
     if not split.figures["validation"].posts:
@@ -211,8 +221,7 @@ def _tell_split(posts: Sequence[Post], split: Split, options: PrepareOptions) ->
 
 
 def _tokenizer_step(prepared: Prepared, options: PrepareOptions) -> None:
-    training = prepared.side(TRAIN)
-    words = sum(post.words for post in training)
+    words = sum(post.words for post in _training(prepared.workspace))
     size, reason = choose_vocabulary(words)
     if options.vocabulary:
         size, reason = options.vocabulary, "as asked for"
@@ -223,13 +232,17 @@ def _tokenizer_step(prepared: Prepared, options: PrepareOptions) -> None:
         from penname.text.tokenizer import train_tokenizer
 
         with events.task("Training the tokenizer"):
-            tokenizer = train_tokenizer((post.document for post in training), size)
+            tokenizer = train_tokenizer((post.document for post in _training(prepared.workspace)), size)
         found = tokenizer.get_vocab_size()
         events.note(f"Tokenizer of {found:,} entries ({reason}).")
         with replacing(prepared.workspace.tokenizer) as temporary:
             temporary.write_text(tokenizer.to_str(), encoding="utf-8")
 
     run_step(prepared.workspace, TOKENIZER, {"size": size, "penname": __version__}, work, options.again)
+
+
+def _training(workspace: Workspace) -> Iterator[PreparedPost]:
+    return (post for post in iter_text(workspace) if post.split == TRAIN)
 
 
 def _checked(path: Path, number: int, item: object) -> PreparedPost:
