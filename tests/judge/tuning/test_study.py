@@ -2,11 +2,13 @@ from pathlib import Path
 
 import optuna
 import pytest
-from fake_loop import empty_workspace, study_in
+from fake_loop import bowl, empty_workspace, fake_loop, study_in
 
 from penname.judge.tuning.loop import FOLDER
 from penname.judge.tuning.records import DEFAULT, JUDGED, PRUNED, RUNNING, SEARCH, WAITING
-from penname.judge.tuning.study import JOURNAL, open_storage, study_names
+from penname.judge.tuning.study import JOURNAL, open_storage, seed_of, study_names
+
+Settings = tuple[tuple[str, float], ...]
 
 
 def test_optuna_itself_opens_the_journal(tmp_path: Path) -> None:
@@ -49,6 +51,41 @@ def test_two_processes_share_the_trials_and_none_is_taken_twice(tmp_path: Path) 
         one.revive()
         # The other one lives: its trial stays.
         assert [record.state for record in other.records()] == [RUNNING, RUNNING]
+
+
+def searched(folder: Path, proposer: str, sittings: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """What the trials of a new study tried; it is opened anew for each sitting, to so many trials in all."""
+    folder.mkdir()
+    workspace = empty_workspace(folder)
+    for trials in sittings:
+        with study_in(workspace, proposer) as study:
+            fake_loop(workspace, study, bowl, monkeypatch, trials=trials, proposer=proposer).run()
+            records = study.records()
+    return [tuple(sorted(record.values.items())) for record in records if record.group == SEARCH]
+
+
+@pytest.mark.parametrize("proposer", ["random", "tpe", "nudge"])
+def test_a_study_of_three_sittings_draws_what_one_of_a_single_sitting_draws(
+    proposer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = searched(tmp_path / "three", proposer, (6, 10, 16), monkeypatch)
+    assert len(set(three)) == len(three) >= 5
+    assert three == searched(tmp_path / "one", proposer, (16,), monkeypatch)
+
+
+@pytest.mark.parametrize("proposer", ["random", "tpe", "nudge"])
+def test_two_processes_do_not_draw_alike(proposer: str, tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    with study_in(workspace, proposer) as one, study_in(workspace, proposer) as other:
+        for number in range(8):
+            with (one, other)[number % 2].deciding():
+                (one, other)[number % 2].ask()
+        drawn = [tuple(sorted(record.values.items())) for record in one.records()]
+    assert len(set(drawn)) == 8
+
+
+def test_another_seed_draws_other_settings(tmp_path: Path) -> None:
+    assert len({seed_of(seed, number) for seed in range(50) for number in range(50)}) == 2500
 
 
 def test_a_trial_whose_process_is_gone_is_run_again(tmp_path: Path) -> None:

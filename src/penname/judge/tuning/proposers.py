@@ -4,6 +4,7 @@
     values = proposer.propose(records, defaults, tunables, seed) # None leaves it to `proposer.sampler(seed)`
 
 A proposer is three things: a sampler and a pruner of Optuna's, and a function that may propose settings of its own.
+None of them remembers anything: what is proposed follows from the seed and the trials that there are.
 TPE: Bergstra et al. 2011, multivariate as in Falkner et al. 2018. It draws at random until seven trials have ended, the
 default's three among them; the four others are drawn around the default instead, as a good guess is more than none.
 Pruning: a trial goes on while it is among the best third of the proposals so far, at the same place of the run (after

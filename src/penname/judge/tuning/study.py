@@ -7,10 +7,14 @@
 
 In: a folder and a name. Out: trials, kept by Optuna; nothing else decides who does what. A trial that was at work when
 its process was killed is found by the lock that the process held, given up, and its settings run again.
+
+A journal holds no sampler's state: one that began anew with its seed would draw the first settings again at each
+sitting, and in each process. So each trial has a sampler of its own, whose seed follows from its number.
 """
 
 import contextlib
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +31,7 @@ from penname.judge.tuning.tunables import Tunable, Values
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
 JOURNAL = "study.journal"
@@ -37,11 +42,20 @@ _STOPPED = "stopped"
 
 
 class Study:
-    """One study of a journal file. `about` is what it was made with: defaults, tunables, size of a trial; `seed` is
-    that of this process's proposals."""
+    """One study of a journal file. `about` is what it was made with: defaults, tunables, size of a trial; `sampler`
+    makes one with a seed; `seed` is that of this process's proposals."""
 
-    def __init__(self, folder: Path, study: "optuna.Study", about: dict[str, Any], process: str, seed: int = 1) -> None:
-        self.folder, self.study, self.about, self.process, self.seed = folder, study, about, process, seed
+    def __init__(
+        self,
+        folder: Path,
+        study: "optuna.Study",
+        about: dict[str, Any],
+        process: str,
+        sampler: "Callable[[int], BaseSampler]",
+        seed: int = 1,
+    ) -> None:
+        self.folder, self.study, self.about, self.process = folder, study, about, process
+        self.sampler, self.seed = sampler, seed
         self.defaults: Values = dict(about["defaults"])
         self.tunables = tuple(Tunable(**each) for each in about["tunables"])
 
@@ -66,7 +80,9 @@ class Study:
         self.study.enqueue_trial(named, user_attrs={**about, "values": dict(values)})
 
     def ask(self) -> "tuple[Trial, Record]":
-        """The next trial: one that waits in line, or new settings of the sampler's."""
+        """The next trial: one that waits in line, or new settings of the sampler's. Call it while `deciding`."""
+        number = len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = self.sampler(seed_of(self.seed, number))
         trial = self.study.ask()
         trial.set_user_attr("process", self.process)
         for tunable in self.tunables:
@@ -194,7 +210,12 @@ def open_study(
             )
             if "about" not in study.user_attrs:
                 study.set_user_attr("about", about())
-        yield Study(folder, study, study.user_attrs["about"], process, seed)
+        yield Study(folder, study, study.user_attrs["about"], process, proposer.sampler, seed)
+
+
+def seed_of(seed: int, number: int) -> int:
+    """The seed of trial `number`'s settings, in a study whose proposals have `seed`: 0 to 2^32 - 1."""
+    return random.Random(f"{seed} {number}").getrandbits(32)
 
 
 def study_names(folder: Path) -> list[str]:
