@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from penname.core.device import Device
+from penname.core.errors import InputError
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.score import score_texts, token_nats, total
 from penname.text.tokenizer import train_tokenizer
@@ -49,3 +50,20 @@ def test_bits_per_byte_count_bytes_not_characters() -> None:
     whole = total(scores)
     assert whole.bits_per_byte == pytest.approx(whole.nats / math.log(2) / whole.bytes)
     assert math.isnan(scores[2].bits_per_byte)
+
+
+@pytest.mark.parametrize("kept", [[], [["<unk>", 1]]], ids=["no tokens", "one for all that is unknown"])
+def test_tokens_that_do_not_hold_the_text_are_no_figure(kept: list[tuple[str, int]]) -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"<|endoftext|>": 0, **dict(kept)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    if not kept:
+        words.normalizer = normalizers.Replace("x", "")
+    with pytest.raises(InputError, match=r"makes [05] tokens of 25 letters.*use another base"):
+        score_texts(GPT(SHAPE), words, ["xxxxx xxxxx xxxxx xxxxx xxxxx"], CPU)
+
+
+def test_empty_text_has_no_figure() -> None:
+    tokenizer = train_tokenizer(["some text"] * 3, 300)
+    assert math.isnan(total(score_texts(GPT(SHAPE), tokenizer, [" \n", ""][1:], CPU)).bits_per_byte)

@@ -110,11 +110,13 @@ def _items(file: TextIO) -> Iterator[Any]:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Read JSON; a missing or broken file is an `InputError` that calls it `what`."""
+    """Read JSON; a missing or broken file is an `InputError` that calls it `what`. A byte-order mark is passed over."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {what} is expected there.") from error
+    except RecursionError as error:
+        raise InputError(f"{path} is not readable as {what}: it is nested too deeply.") from error
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is not readable as {what}: {error}.") from error
 

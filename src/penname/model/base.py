@@ -13,7 +13,7 @@ come with Python).
 
 import bz2
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from penname.core.device import Device
 from penname.core.errors import InputError, PennameError
 from penname.core.folders import replacing_folder
-from penname.model.folder import LoadedModel, load_model
+from penname.model.folder import LoadedModel, check_vocabulary, load_model, read_card
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.hf_weights import build, named_weights
-from penname.model.quantise import read_packed, write_packed
+from penname.model.hf_config import read_config, shown
+from penname.model.hf_weights import build, check_room, first_difference, named_weights
+from penname.model.quantise import REMEDY, PackedHeader, read_header, read_packed, write_packed
 from penname.model.sampling import RECOMMENDED
 from penname.text.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
 
@@ -72,23 +73,45 @@ def load_base(path: Path | None = None, device: Device | None = None) -> LoadedM
 
 
 def load_packed(folder: Path, device: Device | None = None) -> LoadedModel:
-    """Read a folder that `write_base` wrote."""
+    """Read a folder that `write_base` wrote; nothing it says is believed before it is compared with its bytes."""
     path = folder / WEIGHTS
-    weights, about = read_packed(path)
-    try:
-        model = build(GPTConfig(**about["config"]), weights).eval()
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a base that this version can read ({error}): install penname again."
-        ) from error
+    remedy = "install penname again" if folder == base_folder() else REMEDY
+    header = read_header(path, remedy)
+    config = _packed_config(header, path, remedy)
+    model = build(config, read_packed(path, header, remedy)[0]).eval()
     tokenizer = load_tokenizer(folder)
-    if tokenizer.get_vocab_size() > model.config.vocab_size:
-        raise InputError(f"{folder} has a tokenizer that is not of its weights: install penname again.")
+    check_vocabulary(tokenizer, config, folder)
     if device is not None:
         model.to(device.torch)
-    card = folder / CARD
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    return LoadedModel(model, tokenizer, end_id(tokenizer), model.config, folder, text, dict(RECOMMENDED))
+    end = end_id(tokenizer)
+    return LoadedModel(model, tokenizer, end, config, folder, read_card(folder / CARD), dict(RECOMMENDED))
+
+
+def _packed_config(header: PackedHeader, path: Path, remedy: str) -> GPTConfig:
+    """The shape of the network; `InputError` where it is none, or not that of the weights."""
+    config, wrong = None, _strange_fields(header.about.get("config"))
+    if wrong is None:
+        said = header.about["config"]
+        kind = "qwen3" if said.get("qk_norm", True) else "llama"
+        config = read_config({**asdict(GPTConfig(0)), **said, "model_type": kind}, path, remedy)
+        wrong = first_difference(config, header.shapes, "configuration")
+    if config is None or wrong is not None:
+        raise InputError(f"{path} is not a base that this version can read ({wrong}): {remedy}.")
+    check_room(config, path.parent)
+    return config
+
+
+def _strange_fields(said: Any) -> str | None:
+    """What is wrong with the fields of a configuration before their values are read; None if nothing."""
+    if not isinstance(said, dict):
+        return "it describes no network"
+    unknown = sorted(said.keys() - {each.name for each in fields(GPTConfig)})
+    if unknown:
+        return f"its network has {shown(unknown[0])}, which is not known here"
+    for name in ("qk_norm", "tie_word_embeddings"):
+        if not isinstance(said.get(name, True), bool):
+            return f"{name} is {shown(said[name])} where true or false is expected"
+    return None
 
 
 def replay_texts(folder: Path | None = None) -> Iterator[str]:

@@ -11,19 +11,21 @@ the model card `README.md`. Nothing is unpickled, nothing is downloaded.
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from penname import __version__
+from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import InputError
-from penname.core.files import read_json
 from penname.core.folders import replacing_folder, settle_folder
+from penname.model.generation_config import usable_generation
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.hf_config import config_fields, read_config
-from penname.model.hf_weights import INDEX, WEIGHTS, named_weights, read_weights
+from penname.model.hf_config import config_fields, read_config, read_json_file, shown
+from penname.model.hf_weights import INDEX, MERGE, WEIGHTS, named_weights, read_weights
 from penname.model.weights import write_weights
 from penname.text.tokenizer import end_id, load_tokenizer
 
@@ -39,6 +41,8 @@ FILES = (
     "README.md",
 )
 """What a model folder written here holds."""
+ADAPTER = "adapter_config.json"
+_LONGEST_CARD = 1_000_000
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 
 
@@ -94,19 +98,19 @@ def load_model(folder: Path, device: Device | None = None) -> LoadedModel:
     settle_folder(folder)
     _check_folder(folder)
     path = folder / "config.json"
-    raw = read_json(path, "a model's configuration")
+    raw = read_json_file(path, "a model's configuration")
     config = read_config(raw, path)
     tokenizer = load_tokenizer(folder)
-    # A tokenizer made for training may cut or pad what it is given.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    _check_vocabulary(tokenizer, config, folder)
+    check_vocabulary(tokenizer, config, folder)
     generation = _optional_json(folder / "generation_config.json")
+    usable, notes = usable_generation(generation, config.vocab_size)
+    if notes:
+        _say_once(f"{folder / 'generation_config.json'}: {'; '.join(notes)}.")
     end = _find_end(tokenizer, [raw, generation], _optional_json(folder / "tokenizer_config.json"))
     model = read_weights(folder, config).eval()
     if device is not None:
         model.to(device.torch)
-    return LoadedModel(model, tokenizer, end, model.config, folder, _read_card(folder), generation)
+    return LoadedModel(model, tokenizer, end, model.config, folder, read_card(folder / "README.md"), usable)
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -135,13 +139,28 @@ def _check_folder(folder: Path) -> None:
         )
     if not folder.is_dir():
         raise InputError(f"{folder} is a file: give the folder that holds a model's config.json and its weights.")
+    weights = any(folder.glob("*.safetensors")) and not _only_adapters(folder)
+    if (folder / ADAPTER).is_file() and not ((folder / "config.json").is_file() and weights):
+        raise InputError(f"{folder} holds only an adapter{_adapted(folder / ADAPTER)}, not a model: {MERGE}.")
     if not (folder / "config.json").is_file():
         inner = folder / "model"
         hint = f"give {inner}" if (inner / "config.json").is_file() else "give a Hugging Face model folder"
         raise InputError(f"{folder} holds no config.json, so it is not a model folder: {hint}.")
 
 
-def _check_vocabulary(tokenizer: "Tokenizer", config: GPTConfig, folder: Path) -> None:
+def _only_adapters(folder: Path) -> bool:
+    return all(path.name.startswith("adapter_") for path in folder.glob("*.safetensors"))
+
+
+def _adapted(path: Path) -> str:
+    """What an adapter says that it was made for, for a message."""
+    value = read_json_file(path, "an adapter's configuration")
+    base = value.get("base_model_name_or_path") if isinstance(value, dict) else None
+    return f" for {shown(base)}" if isinstance(base, str) and base else ""
+
+
+def check_vocabulary(tokenizer: "Tokenizer", config: GPTConfig, folder: Path) -> None:
+    """Raise `InputError` where the network in `folder` has no row for a token."""
     largest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if largest < 0:
         raise InputError(f"{folder / 'tokenizer.json'} has no tokens: fetch the model again.")
@@ -161,7 +180,7 @@ def _find_end(tokenizer: "Tokenizer", configs: list[dict[str, Any]], tokenizer_c
     for config in configs:
         named = config.get("eos_token_id")
         for number in named if isinstance(named, list) else [named]:
-            if isinstance(number, int) and number in special:
+            if type(number) is int and number in special:
                 return number
     name = tokenizer_config.get("eos_token")
     name = name.get("content") if isinstance(name, dict) else name
@@ -171,15 +190,23 @@ def _find_end(tokenizer: "Tokenizer", configs: list[dict[str, Any]], tokenizer_c
 def _optional_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    value = read_json(path, f"a model's {path.stem}")
+    value = read_json_file(path, f"a model's {path.stem}")
     if not isinstance(value, dict):
         raise InputError(f"{path} is not readable as a model's {path.stem}: a JSON object is expected.")
     return value
 
 
-def _read_card(folder: Path) -> str:
-    path = folder / "README.md"
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def read_card(path: Path) -> str:
+    """A model card, as far as one is read; empty where there is none."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.read(_LONGEST_CARD)
+
+
+@cache
+def _say_once(text: str) -> None:
+    events.note(text)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

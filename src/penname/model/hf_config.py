@@ -8,14 +8,30 @@ In: what the file holds. Out: a `GPTConfig`, or an `InputError` that says why th
 The fields and their defaults are those of `transformers`' `LlamaConfig` and `Qwen3Config`, versions 4.57 to 5.
 """
 
+import reprlib
 from pathlib import Path
 from typing import Any
 
 from penname.core.errors import InputError
+from penname.core.files import read_json
 from penname.model.gpt import GPTConfig, RopeScaling
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 """The `model_type`s that are readable, and the class that each names in `architectures`."""
+REMEDY = "fetch the model again"
+_RANGES = {
+    "rope_theta": (1.0, 1e15),
+    "factor": (1.0, 1e6),
+    "rms_norm_eps": (1e-15, 0.1),
+    "low_freq_factor": (1e-6, 1e6),
+    "high_freq_factor": (1e-6, 1e6),
+}
+"""Outside of them float32 has no more than zeros and infinities for what follows; models lie far inside."""
+_LARGEST = 32_000_000
+"""Bytes of a JSON file; the largest that models have, lists of added tokens, stay below a third of it."""
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 50
+_short.maxlevel = 2
 
 
 def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
@@ -51,38 +67,50 @@ def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
     }
 
 
-def read_config(raw: Any, path: Path) -> GPTConfig:
+def read_config(raw: Any, path: Path, remedy: str = REMEDY) -> GPTConfig:
     """The shape that `raw`, the contents of `path`, describes.
 
-    `tie_word_embeddings` is what the file says; raises `InputError` for a network that `GPT` is not.
+    `tie_word_embeddings` is what the file says; raises `InputError` for a network that `GPT` is not, and with `remedy`
+    for numbers that no network can have.
     """
     if not isinstance(raw, dict):
         raise InputError(f"{path} is not a model's config.json: a JSON object is expected.")
+    try:
+        return _checked(raw, path)
+    except _Impossible as error:
+        raise InputError(f"{path} cannot be right ({error}): {remedy}.") from error
+
+
+class _Impossible(ValueError):
+    """A field that no network can have."""
+
+
+def _checked(raw: dict[str, Any], path: Path) -> GPTConfig:
     raw = {key: value for key, value in raw.items() if value is not None}
     kind = _check_kind(raw, path)
     qwen = kind == "qwen3"
     _check_plain(raw, path)
-    heads = _whole(raw, "num_attention_heads", path)
-    width = _whole(raw, "hidden_size", path)
+    heads = _whole(raw, "num_attention_heads")
+    width = _whole(raw, "hidden_size")
     # Qwen3's class has a head size of its own where the file gives none; Llama's divides.
-    head_dim = _whole(raw, "head_dim", path, default=128 if qwen else max(1, width // heads))
-    groups = _whole(raw, "num_key_value_heads", path, default=heads)
+    head_dim = _whole(raw, "head_dim", default=128 if qwen else max(1, width // heads))
+    groups = _whole(raw, "num_key_value_heads", default=heads)
     if heads % groups:
-        raise _broken(path, f"{heads} attention heads cannot share {groups} key/value heads")
+        raise _Impossible(f"{heads} attention heads cannot share {groups} key/value heads")
     if head_dim % 2:
-        raise _broken(path, f"a head of {head_dim} cannot be rotated in pairs")
+        raise _Impossible(f"a head of {head_dim} cannot be rotated in pairs")
     rope = _rope(raw, path)
     return GPTConfig(
-        vocab_size=_whole(raw, "vocab_size", path),
+        vocab_size=_whole(raw, "vocab_size"),
         hidden_size=width,
-        intermediate_size=_whole(raw, "intermediate_size", path),
-        num_hidden_layers=_whole(raw, "num_hidden_layers", path),
+        intermediate_size=_whole(raw, "intermediate_size"),
+        num_hidden_layers=_whole(raw, "num_hidden_layers"),
         num_attention_heads=heads,
         num_key_value_heads=groups,
         head_dim=head_dim,
-        max_position_embeddings=_whole(raw, "max_position_embeddings", path, default=32_768 if qwen else 2_048),
-        rope_theta=_positive({"rope_theta": 10_000.0, **raw, **rope}, "rope_theta", path),
-        rms_norm_eps=_positive({"rms_norm_eps": 1e-6, **raw}, "rms_norm_eps", path),
+        max_position_embeddings=_whole(raw, "max_position_embeddings", default=32_768 if qwen else 2_048),
+        rope_theta=_number({"rope_theta": 10_000.0, **raw, **rope}, "rope_theta"),
+        rms_norm_eps=_number({"rms_norm_eps": 1e-6, **raw}, "rms_norm_eps"),
         tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
         qk_norm=qwen,
         rope_scaling=_read_scaling(rope, raw, path),
@@ -92,7 +120,7 @@ def read_config(raw: Any, path: Path) -> GPTConfig:
 def _check_kind(raw: dict[str, Any], path: Path) -> str:
     kind, named = raw.get("model_type"), raw.get("architectures")
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        what = f"a {kind} model" if isinstance(kind, str) else "a model without a model_type"
+        what = f"a {shown(kind)[1:-1]} model" if isinstance(kind, str) else "a model without a model_type"
         raise InputError(
             f"{path} describes {what}: only Llama- and Qwen3-style language models can be read "
             "(model_type llama or qwen3)."
@@ -100,7 +128,7 @@ def _check_kind(raw: dict[str, Any], path: Path) -> str:
     named = named if isinstance(named, list) else []
     if named and ARCHITECTURES[kind] not in named:
         raise InputError(
-            f"{path} describes {', '.join(map(str, named))}: only a language model can be read "
+            f"{path} describes {', '.join(map(shown, named[:3]))}: only a language model can be read "
             f"({' or '.join(ARCHITECTURES.values())})."
         )
     return kind
@@ -114,9 +142,9 @@ def _check_plain(raw: dict[str, Any], path: Path) -> None:
     if raw.get("quantization_config"):
         raise _cannot(path, "quantised weights (quantization_config): give the folder of the unquantised model")
     if raw.get("hidden_act", "silu") not in ("silu", "swish"):
-        raise _cannot(path, f"the activation {raw['hidden_act']!r} where SiLU is expected (hidden_act)")
+        raise _cannot(path, f"the activation {shown(raw['hidden_act'])} where SiLU is expected (hidden_act)")
     if _slides(raw, path):
-        raise _cannot(path, f"attention in a sliding window of {raw['sliding_window']} tokens (sliding_window)")
+        raise _cannot(path, f"attention in a sliding window of {shown(raw['sliding_window'])} tokens (sliding_window)")
 
 
 def _slides(raw: dict[str, Any], path: Path) -> bool:
@@ -126,7 +154,7 @@ def _slides(raw: dict[str, Any], path: Path) -> bool:
     layers, first = raw.get("layer_types"), raw.get("max_window_layers", 28)
     if isinstance(layers, list):
         return "sliding_attention" in layers
-    return not isinstance(first, int) or first < _whole(raw, "num_hidden_layers", path)
+    return not isinstance(first, int) or first < _whole(raw, "num_hidden_layers")
 
 
 def _rope(raw: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -144,15 +172,15 @@ def _read_scaling(rope: dict[str, Any], raw: dict[str, Any], path: Path) -> Rope
     if kind == "default":
         return None
     if kind == "linear":
-        return RopeScaling("linear", _positive(rope, "factor", path))
+        return RopeScaling("linear", _number(rope, "factor"))
     if kind == "llama3":
-        low, high = _positive(rope, "low_freq_factor", path), _positive(rope, "high_freq_factor", path)
+        low, high = _number(rope, "low_freq_factor"), _number(rope, "high_freq_factor")
         if low >= high:
-            raise _broken(path, f"low_freq_factor {low} is not below high_freq_factor {high}")
+            raise _Impossible(f"low_freq_factor {low} is not below high_freq_factor {high}")
         key = "original_max_position_embeddings"
-        trained = _whole({key: raw.get("max_position_embeddings"), **rope}, key, path)
-        return RopeScaling("llama3", _positive(rope, "factor", path), low, high, trained)
-    raise _cannot(path, f"rotary positions scaled by {kind!r} (default, linear and llama3 are readable)")
+        trained = _whole({key: raw.get("max_position_embeddings"), **rope}, key)
+        return RopeScaling("llama3", _number(rope, "factor"), low, high, trained)
+    raise _cannot(path, f"rotary positions scaled by {shown(kind)} (default, linear and llama3 are readable)")
 
 
 def _scaling_fields(scaling: RopeScaling | None) -> dict[str, Any] | None:
@@ -163,24 +191,34 @@ def _scaling_fields(scaling: RopeScaling | None) -> dict[str, Any] | None:
     return dict(vars(scaling))
 
 
-def _whole(raw: dict[str, Any], key: str, path: Path, default: int | None = None) -> int:
+def read_json_file(path: Path, what: str) -> Any:
+    """Read JSON from a model folder; an `InputError` for what is broken or too large to be `what`."""
+    if path.is_file() and path.stat().st_size > _LARGEST:
+        raise InputError(
+            f"{path} has {path.stat().st_size / 1e6:,.0f} MB, more than {what} can have: fetch the model again."
+        )
+    return read_json(path, what)
+
+
+def _whole(raw: dict[str, Any], key: str, default: int | None = None) -> int:
     value = raw.get(key)
     if value is None and default is not None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-        raise _broken(path, f"{key} is {value!r} where a whole number above 0 is expected")
+        raise _Impossible(f"{key} is {shown(value)} where a whole number above 0 is expected")
     return value
 
 
-def _positive(raw: dict[str, Any], key: str, path: Path) -> float:
-    value = raw.get(key)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
-        raise _broken(path, f"{key} is {value!r} where a number above 0 is expected")
+def _number(raw: dict[str, Any], key: str) -> float:
+    value, (low, high) = raw.get(key), _RANGES[key]
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
+        raise _Impossible(f"{key} is {shown(value)} where a number from {low:g} to {high:g} is expected")
     return float(value)
 
 
-def _broken(path: Path, what: str) -> InputError:
-    return InputError(f"{path} cannot be right: {what}. Fetch the model again.")
+def shown(value: Any) -> str:
+    """A value from a stranger's file in a message: short, and without signs that move the cursor."""
+    return _short.repr(value)
 
 
 def _cannot(path: Path, what: str) -> InputError:

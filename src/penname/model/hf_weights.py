@@ -7,6 +7,8 @@ In: a folder and the shape that its config.json gives. Out: a `GPT` with float32
 Nothing is unpickled: a folder that holds only `pytorch_model.bin` is refused.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from penname.core.errors import InputError
-from penname.core.files import read_json
+from penname.core.errors import InputError, PennameError
+from penname.core.memory import free_memory
 from penname.model.gpt import GPT, GPTConfig, rotary_tables
+from penname.model.hf_config import read_json_file, shown
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -25,6 +28,14 @@ _ROOM = 4096
 """Positions tabulated at the start; the network tabulates more when a text is longer."""
 _FLOATS = {"F64", "F32", "F16", "BF16"}
 _HEAD, _TABLE = "lm_head.weight", "model.embed_tokens.weight"
+_WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+_KNOWN = re.compile(
+    r"(lm_head|model\.embed_tokens|model\.norm|model\.layers\.\d+\.(input_layernorm|post_attention_layernorm"
+    r"|self_attn\.[qkvo]_proj|self_attn\.[qk]_norm|mlp\.(gate|up|down)_proj))\.weight"
+)
+MERGE = (
+    "merge the two with peft (merge_and_unload, then save_pretrained and the tokenizer beside it) and give that folder"
+)
 
 
 def read_weights(folder: Path, config: GPTConfig) -> GPT:
@@ -34,8 +45,9 @@ def read_weights(folder: Path, config: GPTConfig) -> GPT:
     Raises `InputError` for files that are missing, cut off, of another shape, quantised or pickled.
     """
     files = _weight_files(folder)
-    found = _headers(files)
+    found = _headers(folder, files)
     _check_names(folder, config, found)
+    check_room(config, folder)
     weights: dict[str, Tensor] = {}
     for path in files:
         weights.update(_read_file(path))
@@ -128,14 +140,20 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _parts(folder: Path) -> list[Path]:
-    index = read_json(folder / INDEX, "the index of a model's weights")
+    index = read_json_file(folder / INDEX, "the index of a model's weights")
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
         raise InputError(f"{folder / INDEX} names no files of weights: fetch the model again.")
     names = sorted(set(places.values()))
     for name in names:
-        if "/" in name or "\\" in name or Path(name).name != name:
-            raise InputError(f"{folder / INDEX} points outside its folder ({name!r}): this is not a model to trust.")
+        if "/" in name or "\\" in name or Path(name).name != name or name == "..":
+            raise InputError(
+                f"{folder / INDEX} points outside its folder ({shown(name)}): this is not a model to trust."
+            )
+        if not name.endswith(".safetensors") or not name.isprintable() or len(name) > 200:
+            raise InputError(
+                f"{folder / INDEX} names {shown(name)}, which is no safetensors file: fetch the model again."
+            )
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(
@@ -145,8 +163,8 @@ def _parts(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _headers(files: list[Path]) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and number format of every weight, read from the headers alone."""
+def _headers(folder: Path, files: list[Path]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and number format of every weight by its plain name, read from the headers alone."""
     from safetensors import SafetensorError, safe_open
 
     found: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -155,41 +173,80 @@ def _headers(files: list[Path]) -> dict[str, tuple[tuple[int, ...], str]]:
             with safe_open(path, framework="pt") as file:
                 for name in file.keys():  # noqa: SIM118
                     part = file.get_slice(name)
-                    found[name] = (tuple(part.get_shape()), part.get_dtype())
-        except (SafetensorError, OSError, ValueError) as error:
+                    if plain_name(name) in found:
+                        raise _mismatch(folder, f"it holds {shown(plain_name(name))} twice")
+                    found[plain_name(name)] = (tuple(part.get_shape()), part.get_dtype())
+        except (SafetensorError, OSError, ValueError, RecursionError) as error:
             raise _unreadable(path, error) from error
     return found
 
 
+def plain_name(name: str) -> str:
+    """A weight's name without what `torch.compile`, parallel training and adapters wrap around a network.
+
+    `module._orig_mod.model.norm.weight` and `base_model.model.model.norm.weight` are both `model.norm.weight`.
+    """
+    parts = [part for part in name.split(".") if part not in _WRAPPERS]
+    if parts[:2] == ["base_model", "model"]:
+        parts = parts[2:]
+    while parts[:2] in (["model", "model"], ["model", "lm_head"]):
+        parts = parts[1:]
+    return ".".join(parts)
+
+
 def _check_names(folder: Path, config: GPTConfig, found: dict[str, tuple[tuple[int, ...], str]]) -> None:
     """Compare what is there with what the shape asks for; `InputError` for the first difference."""
-    biases = [name for name in found if name.endswith(".bias")]
-    if biases:
-        raise InputError(
-            f"{folder} holds a network with biases ({biases[0]}), which cannot be read here: use another base."
-        )
-    layers = {name.split(".")[2] for name in found if name.startswith("model.layers.")}
-    if len(layers) != config.num_hidden_layers:
-        raise _mismatch(
-            folder, f"its weights have {len(layers)} layers, its config.json says {config.num_hidden_layers}"
-        )
-    wanted = weight_shapes(config)
-    for name, shape in wanted.items():
-        if name == _HEAD and config.tie_word_embeddings and name not in found:
-            continue
-        if name not in found:
-            raise _mismatch(folder, f"{name} is missing from its weights")
-        if found[name][0] != shape:
-            raise _mismatch(folder, f"{name} has the shape {found[name][0]}, its config.json asks for {shape}")
-        if found[name][1] not in _FLOATS:
+    # Old Llama files carry a table of rotary frequencies, which follows from the config.
+    shapes = {name: shape for name, (shape, _) in found.items() if not name.endswith("rotary_emb.inv_freq")}
+    for name in shapes:
+        if ".lora_" in name or ".base_layer." in name:
+            raise InputError(f"{folder} holds an adapter beside its weights ({shown(name)}): {MERGE}.")
+        if name.endswith(".bias"):
             raise InputError(
-                f"{folder} holds quantised weights ({name} is {found[name][1]}): give the folder of the "
+                f"{folder} holds a network with biases ({shown(name)}), which cannot be read here: use another base."
+            )
+    if wrong := first_difference(config, shapes, "config.json"):
+        raise _mismatch(folder, wrong)
+    for name, (_, dtype) in found.items():
+        if dtype not in _FLOATS and name in shapes:
+            raise InputError(
+                f"{folder} holds quantised weights ({name} is {dtype}): give the folder of the "
                 "unquantised model (float32, float16 or bfloat16)."
             )
-    # Old Llama files carry a table of rotary frequencies, which follows from the config.
-    extra = [name for name in found if name not in wanted and not name.endswith("rotary_emb.inv_freq")]
-    if extra:
-        raise _mismatch(folder, f"it holds {extra[0]}, which a plain Llama or Qwen3 has not")
+
+
+def first_difference(config: GPTConfig, shapes: Mapping[str, tuple[int, ...]], where: str) -> str | None:
+    """How weights of these names and shapes differ from what `config`, read from `where`, asks for; None if not at all.
+
+    Takes no longer than the weights there are, however many layers the configuration names.
+    """
+    extra = next((name for name in shapes if not _KNOWN.fullmatch(name)), None)
+    foreign = f"it holds {shown(extra)}, which a plain Llama or Qwen3 has not" if extra is not None else None
+    layers = {name.split(".")[2] for name in shapes if name.startswith("model.layers.")}
+    if not layers and foreign:
+        return foreign
+    if len(layers) != config.num_hidden_layers:
+        return f"its weights have {len(layers)} layers, its {where} says {config.num_hidden_layers}"
+    wanted = weight_shapes(config)
+    for name, shape in wanted.items():
+        if name not in shapes:
+            if name == _HEAD and config.tie_word_embeddings:
+                continue
+            return f"{name} is missing from its weights" + (f", and {foreign}" if foreign else "")
+        if shapes[name] != shape:
+            return f"{name} has the shape {shapes[name]}, its {where} asks for {shape}"
+    extra = next((name for name in shapes if name not in wanted), None)
+    return None if extra is None else f"it holds {shown(extra)}, which a plain Llama or Qwen3 has not"
+
+
+def check_room(config: GPTConfig, folder: Path) -> None:
+    """Raise `PennameError` where the weights, in float32, do not fit into the memory that is free."""
+    need, room = 4 * config.parameters(), free_memory()
+    if 0 < room < need:
+        raise PennameError(
+            f"{folder} needs {need / 1e9:,.1f} GB of memory for its weights and {room / 1e9:,.1f} GB are free: "
+            "close other programs, or use a smaller model."
+        )
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
@@ -198,9 +255,13 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             # A copy: the file may be replaced while the model is in use.
-            return {name: _copied(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            weights = {plain_name(name): _copied(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise InputError(f"{path} is damaged ({name} holds values that are not numbers): fetch the model again.")
+    return weights
 
 
 def _copied(value: Any) -> Tensor:
@@ -209,7 +270,18 @@ def _copied(value: Any) -> Tensor:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} is cut off or not a safetensors file ({error}): fetch the model again.")
+    if _begins(path, b"version https://git-lfs"):
+        return InputError(f"{path} is a pointer of Git LFS, not the weights: run git lfs pull in its folder.")
+    what = "its header is nested too deeply" if isinstance(error, RecursionError) else error
+    return InputError(f"{path} is cut off or not a safetensors file ({what}): fetch the model again.")
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False
 
 
 def _mismatch(folder: Path, what: str) -> InputError:

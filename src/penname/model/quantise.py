@@ -9,6 +9,8 @@ bit planes (plane b holds bit b of every weight), `name.planes` uint8 (bits, cei
 """
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from penname.core.errors import InputError
 from penname.core.files import replacing
 from penname.model.weights import write_weights
 
+FORMAT = "penname-planes-1"
+REMEDY = "fetch it again, or make it again with penname pretrain"
 _SHRINKS = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
 """Tried for each group: a smaller scale clips the largest weight and rounds the others more finely."""
 
@@ -105,29 +109,105 @@ def write_packed(
         stored[f"{name}.planes"] = torch.from_numpy(pack_planes(integers.numpy(), bits))
         stored[f"{name}.scales"] = scales
         shapes[name] = list(weight.shape)
-    text = {"format": "penname-planes-1", "shapes": json.dumps(shapes), "about": json.dumps(metadata or {})}
+    text = {"format": FORMAT, "shapes": json.dumps(shapes), "about": json.dumps(metadata or {})}
     with replacing(path) as temporary:
         write_weights(stored, temporary, text)
     return path.stat().st_size
 
 
-def read_packed(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_packed` wrote: float32 weights and the metadata. A broken file is an `InputError`."""
+@dataclass(frozen=True)
+class PackedHeader:
+    """What a packed file says of itself, true to the bytes there are."""
+
+    shapes: dict[str, tuple[int, ...]]
+    """Every weight, the packed ones included."""
+    matrices: frozenset[str]
+    """The weights that are packed."""
+    about: dict[str, Any]
+
+
+def read_header(path: Path, remedy: str = REMEDY) -> PackedHeader:
+    """Read the header of a packed file and compare it with what the file holds; no weight is read.
+
+    Raises `InputError` for the first thing that cannot be, with `remedy` at its end.
+    """
     from safetensors import SafetensorError, safe_open
 
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = file.metadata() or {}
+            parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in parts.items()}
+        return _checked_header(said, found)
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+        raise _unreadable(path, error, remedy) from error
+
+
+def read_packed(
+    path: Path, header: PackedHeader | None = None, remedy: str = REMEDY
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_packed` wrote: float32 weights and the metadata. A broken file is an `InputError`.
+
+    Shapes are compared with the bytes there are before anything is allocated; `header` is what `read_header` found.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    header = header or read_header(path, remedy)
     weights: dict[str, Tensor] = {}
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            shapes = json.loads(header["shapes"])
-            about: dict[str, Any] = json.loads(header.get("about", "{}"))
-            for name in file.keys():  # noqa: SIM118
-                if not name.endswith((".planes", ".scales")):
-                    weights[name] = file.get_tensor(name).float()
-            for name, (rows, columns) in shapes.items():
-                planes = file.get_tensor(f"{name}.planes").numpy()
-                integers = torch.from_numpy(unpack_planes(planes, rows * columns)).view(rows, columns)
-                weights[name] = restore_groups(integers, file.get_tensor(f"{name}.scales"))
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise InputError(f"{path} is not a packed model that can be read ({error}): install penname again.") from error
-    return weights, about
+            for name, shape in header.shapes.items():
+                packed = name in header.matrices
+                weights[name] = _unpacked(file, name, shape) if packed else file.get_tensor(name).float()
+                if not weights[name].isfinite().all():
+                    raise ValueError(f"{name} holds values that are not numbers")
+    except (SafetensorError, ValueError, OSError) as error:
+        raise _unreadable(path, error, remedy) from error
+    return weights, header.about
+
+
+def _checked_header(said: dict[str, str], found: dict[str, tuple[tuple[int, ...], str]]) -> PackedHeader:
+    """Raises `ValueError` where the header and the tensors there are do not agree."""
+    if said.get("format") != FORMAT:
+        raise ValueError("it is not in penname's own format")
+    matrices, about = json.loads(said.get("shapes", "null")), json.loads(said.get("about", "{}"))
+    if not isinstance(matrices, dict) or not isinstance(about, dict):
+        raise ValueError("its header is not one that penname writes")
+    shapes: dict[str, tuple[int, ...]] = {}
+    parts: set[str] = set()
+    for name, shape in matrices.items():
+        shapes[name] = _checked_matrix(name, shape, found)
+        parts |= {f"{name}.planes", f"{name}.scales"}
+    for name in found.keys() - parts:
+        shape, dtype = found[name]
+        if name in shapes or len(shape) != 1 or dtype != "F16":
+            raise ValueError(f"{name} has no place in it")
+        shapes[name] = shape
+    return PackedHeader(shapes, frozenset(matrices), about)
+
+
+def _checked_matrix(name: str, shape: Any, found: dict[str, tuple[tuple[int, ...], str]]) -> tuple[int, int]:
+    if not isinstance(shape, list) or len(shape) != 2 or not all(type(size) is int and size > 0 for size in shape):
+        raise ValueError(f"the shape of {name} is not two whole numbers above 0")
+    rows, columns = shape
+    planes, scales = found.get(f"{name}.planes"), found.get(f"{name}.scales")
+    if planes is None or scales is None:
+        raise ValueError(f"{name} is missing")
+    bits = planes[0][0] if planes[0] else 0
+    if planes[1] != "U8" or not 1 <= bits <= 8 or planes[0] != (bits, -(-rows * columns // 8)):
+        raise ValueError(f"{name}.planes has the shape {planes[0]}, which {rows} x {columns} weights have not")
+    groups = scales[0][1] if len(scales[0]) == 2 else 0
+    if scales[1] != "F16" or groups < 1 or scales[0] != (rows, groups) or columns % groups:
+        raise ValueError(f"{name}.scales has the shape {scales[0]}, which {rows} x {columns} weights have not")
+    return rows, columns
+
+
+def _unpacked(file: Any, name: str, shape: tuple[int, ...]) -> Tensor:
+    planes = file.get_tensor(f"{name}.planes").numpy()
+    integers = torch.from_numpy(unpack_planes(planes, math.prod(shape))).view(shape)
+    return restore_groups(integers, file.get_tensor(f"{name}.scales"))
+
+
+def _unreadable(path: Path, error: Exception, remedy: str) -> InputError:
+    what = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    return InputError(f"{path} is not a packed model that can be read ({what}): {remedy}.")

@@ -10,6 +10,7 @@ filters does not matter. What passes is drawn from in proportion to its probabil
 """
 
 import contextlib
+import math
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,7 +27,8 @@ from penname.core.errors import InputError, PennameError
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "word_min_p", "repetition_penalty", "sequence_penalty")
+FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "word_min_p", "repetition_penalty", "sequence_penalty")
+"""The settings that `generation_config.json` may hold."""
 RECOMMENDED = {
     "temperature": 1.0,
     "min_p": 0.05,
@@ -39,7 +41,8 @@ _FREE, _GROWTH, _LONGEST, _PLACES = 2, 1.75, 30, 100
 """Of a repeated sequence: the length that costs something, what each further token multiplies, where counting stops."""
 _FEW = 200
 """Candidates up to which plain numbers are summed up sooner than an array is set up; the sums are the same."""
-_LARGEST_BIAS = 100.0
+LARGEST_BIAS = 100.0
+"""Most that the folder may add to a logit or take from it."""
 _GREEDY = 32
 """Tokens looked at when the most probable one is wanted and some may be refused."""
 
@@ -141,9 +144,9 @@ def settings_from(generation: Mapping[str, Any], given: Mapping[str, float]) -> 
     if "min_p" in given:
         # Who asks for another min-p means it for every token.
         given = {"word_min_p": 0.0, **given}
-    for name in _FROM_FOLDER if generation.get("do_sample", True) else ():
+    for name in FROM_FOLDER if generation.get("do_sample", True) else ():
         value = generation.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             chosen[name] = int(value) if name == "top_k" else value
     if generation.get("do_sample", True):
         chosen["token_bias"] = _token_bias(generation.get("sequence_bias"))
@@ -158,7 +161,7 @@ def _token_bias(value: Any) -> tuple[tuple[int, float], ...]:
     found = []
     for entry in value if isinstance(value, list) else []:
         match entry:
-            case [[int(token)], float() | int() as number] if token >= 0 and abs(number) < _LARGEST_BIAS:
+            case [[int(token)], float() | int() as number] if token >= 0 and abs(number) <= LARGEST_BIAS:
                 found.append((token, float(number)))
     return tuple(found)
 

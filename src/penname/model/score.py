@@ -20,6 +20,7 @@ import torch.nn.functional as F
 
 from penname.core import events
 from penname.core.device import Device
+from penname.core.errors import InputError
 from penname.model.gpt import GPT
 from penname.text.tokenizer import encode_plain
 
@@ -30,6 +31,10 @@ Floats = npt.NDArray[np.float32]
 _LARGE_ROOM = 4 * 2**30
 _LONGEST = 4096
 """Tokens of context at most, unless said otherwise: a base may allow 100,000, which no CPU gets through."""
+
+_LEAST_HELD = 0.25
+"""Share of a text's letters that its tokens must have: a normaliser may put three letters into one, but not more."""
+_UNKNOWN = ("<unk>", "[UNK]", "<UNK>", "<|unk|>")
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,34 @@ def score_texts(
     context: int | None = None,
     show: bool = False,
 ) -> list[Score]:
-    """Score each text. Sum the scores for the figure of a collection: long texts then weigh by their length."""
+    """Score each text. Sum the scores for the figure of a collection: long texts then weigh by their length.
+
+    Raises `InputError` when the tokens do not hold the texts: what is not predicted would count as predicted perfectly.
+    """
     encoded = [np.array(encode_plain(tokenizer, text), np.int64) for text in texts]
+    _check_tokens(tokenizer, texts, encoded)
     nats = token_nats(model, encoded, device, end=end, context=context, show=show)
     return [
         Score(float(values.sum(dtype=np.float64)), len(text.encode("utf-8")), ids.size)
         for text, ids, values in zip(texts, encoded, nats, strict=True)
     ]
+
+
+def _check_tokens(tokenizer: "Tokenizer", texts: Sequence[str], encoded: Sequence[npt.NDArray[np.int64]]) -> None:
+    """Compare the letters of all texts with those of their tokens; a token for what is unknown has none."""
+    letters = sum(len(text) - sum(map(str.isspace, text)) for text in texts)
+    numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *encoded]), return_counts=True)
+    unknown = {tokenizer.token_to_id(name) for name in _UNKNOWN}
+    held = sum(
+        count * len(tokenizer.id_to_token(number) or "")
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+        if number not in unknown
+    )
+    if held < _LEAST_HELD * letters:
+        raise InputError(
+            f"The tokenizer makes {int(counts.sum()):,} tokens of {letters:,} letters, and they "
+            "hold less than a quarter of the text, so there is no fair figure: use another base."
+        )
 
 
 def total(scores: Sequence[Score]) -> Score:

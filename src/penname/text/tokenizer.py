@@ -8,6 +8,8 @@ In: texts. Out: a `tokenizers.Tokenizer` and arrays of token ids.
 The splitting pattern is Qwen2's, so that an exported GGUF file can name a pre-tokenizer that llama.cpp knows.
 """
 
+import contextlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from penname.core.errors import InputError
+from penname.core.errors import InputError, PennameError
+from penname.text.tokenizer_parts import LARGEST, checked_parts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,6 +33,17 @@ _SPLIT = (
 )
 _PIECE = 1 << 18
 """Characters encoded at once: a book in one piece would make the tokenizer's memory grow with it."""
+_PROBE = (
+    "The owl looked up at 10:45 p.m. — “isn't it 1,871 miles?” — naïve, ÆON, Straße, İstanbul, e\u0301\u0302.\r\n\r\n"
+    "\tfor (i = 0; i < n; i++) { a[i] += f(x) / 2; }  // TODO\nПривет, мир. Γειά σου. 你好，世界。こんにちは 안녕 สวัสดี "
+    "नमस्ते שלום مرحبا 👩\u200d👩\u200d👧 🇩🇪 ﷺ ﬁ ① \u00a0\u200b\ufeff\u0000 https://example.org/a?b=c&d=%20#e </s>\n"
+)
+"""What a tokenizer is tried on: scripts, spaces, signs, code."""
+_RUNS = (" ", "a", "0", ".", "\n", "é", "中", "ab ", "the owl and ", "- ", "\u0301")
+_TRIED = (16, 32, 64, 128, 256, 512, 1024)
+"""How often each of `_RUNS` stands in the texts."""
+_MOST_GROWTH = 8
+_MOST_SECONDS = 1.0
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequency: int = 2) -> "Tokenizer":
@@ -60,16 +74,58 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequenc
 
 
 def load_tokenizer(folder: Path) -> "Tokenizer":
-    """Load `tokenizer.json` from a model folder; a missing or broken file is an `InputError`."""
+    """Load `tokenizer.json` from a model folder, checked part by part and then tried on text of our own.
+
+    It neither cuts nor pads what it is given. A missing or broken file, and a tokenizer that makes text grow, takes too
+    long or loses it, is an `InputError`.
+    """
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no tokenizer.json: give a model folder that has one.")
+    if path.stat().st_size > LARGEST:
+        raise InputError(
+            f"{path} has {path.stat().st_size / 1e6:,.0f} MB, more than a tokenizer can have: fetch the model again."
+        )
+    with _telling(f"{path} is not a tokenizer that can be read"):
+        tokenizer = Tokenizer.from_str(checked_parts(path.read_text(encoding="utf-8-sig")))
+    with _telling(f"{path} is not a tokenizer that can be used"):
+        _try_out(tokenizer)
+    return tokenizer
+
+
+@contextlib.contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Turn what the library raises into an `InputError`; its panics are no `Exception`."""
     try:
-        return Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except Exception as error:
-        raise InputError(f"{path} is not a tokenizer that can be read: {error}.") from error
+        yield
+    except (PennameError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise InputError(f"{what} ({reason}): fetch the model again, or use another base.") from error
+
+
+def _try_out(tokenizer: "Tokenizer") -> None:
+    """Encode and decode texts of twice the length each time; stops at the first that takes or gives too much.
+
+    Raises `ValueError`. A search that grows with the square of the text or faster shows before it holds anything up.
+    """
+    for count in _TRIED:
+        text = _PROBE + "\n".join(sign * count for sign in _RUNS)
+        size, started = len(text.encode("utf-8")), time.process_time()
+        ids = _plain_batch(tokenizer, [text])[0]
+        back = tokenizer.decode(ids)
+        seconds = time.process_time() - started
+        if not ids:
+            raise ValueError("it gives no tokens for text")
+        if len(ids) > _MOST_GROWTH * size or len(back.encode("utf-8", "replace")) > _MOST_GROWTH * size:
+            raise ValueError(f"it makes {len(ids):,} tokens and {len(back):,} characters of {size:,} bytes")
+        if seconds > _MOST_SECONDS:
+            raise ValueError(f"it takes {seconds:.1f} seconds for {size:,} bytes")
 
 
 def end_id(tokenizer: "Tokenizer", names: Sequence[str] = ()) -> int:
@@ -143,7 +199,8 @@ def _plain_batch(tokenizer: "Tokenizer", texts: list[str]) -> list[list[int]]:
     previous = tokenizer.encode_special_tokens
     tokenizer.encode_special_tokens = True
     try:
-        return [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        with _telling("The tokenizer fails on a text"):
+            return [e.ids for e in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
     finally:
         tokenizer.encode_special_tokens = previous
 
