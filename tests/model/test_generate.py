@@ -68,6 +68,20 @@ def test_a_space_behind_the_prompt_is_not_written_twice():
     assert prompt + texts(taught(), prompt, GREEDY)[0] == POSTS[0]
 
 
+@pytest.mark.parametrize("blank", ["\t", " \t", "\u00a0", "\u3000"])
+def test_blanks_behind_the_prompt_are_not_read(blank):
+    settings = SamplingSettings(temperature=0.7, seed=4, max_tokens=20)
+    assert texts(taught(), f"The garden{blank}", settings) == texts(taught(), "The garden", settings)
+    assert texts(taught(), f"The garden\n\n{blank}", settings) == texts(taught(), "The garden\n\n", settings)
+    assert texts(taught(), blank, settings) == texts(taught(), "", settings)
+
+
+def test_a_space_alone_or_at_the_beginning_of_a_line_is_not_read_either():
+    settings = SamplingSettings(temperature=0.7, seed=4, max_tokens=20)
+    assert texts(taught(), " ", settings) == texts(taught(), "", settings)
+    assert texts(taught(), "The garden\n\n ", settings) == texts(taught(), "The garden\n\n", settings)
+
+
 def test_without_a_prompt_a_post_begins():
     found = texts(taught(), "", SamplingSettings(temperature=0.7, seed=4))[0]
     assert found in POSTS

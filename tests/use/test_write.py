@@ -166,6 +166,11 @@ def test_prompts_are_laid_out_as_posts_are():
     assert tidy_prompt("Cafe\u0301\r\nbar", False) == "Café\nbar"
     assert tidy_prompt("  A\n title ", True) == "A title\n\n"
     assert tidy_prompt("odd \udc80", False) == "odd ?"
+    for blank in (" ", "   ", "\t", " \t ", "\u00a0", "\u3000"):
+        assert tidy_prompt(f"A garden{blank}", False) == "A garden"
+        assert tidy_prompt(f"A garden{blank}\n\n{blank}", False) == "A garden\n\n"
+        assert tidy_prompt(blank, False) == ""
+    assert tidy_prompt("  A garden,\n", False) == "  A garden,\n"
     with pytest.raises(InputError, match="title"):
         tidy_prompt(" \n", True)
 

@@ -38,6 +38,16 @@ class Start(NamedTuple):
     """Whether a space at the end of the prompt was left out."""
 
 
+def without_blanks(prompt: str) -> str:
+    """`prompt` without spaces, tabs and the like at its end; line breaks stay, since they are meant.
+
+    Tokens carry the space before a word, and posts have none at the end of a line: behind a blank a model has seen
+    hardly anything but figures.
+    """
+    kept = prompt.rstrip()
+    return kept + "\n" * prompt[len(kept) :].count("\n")
+
+
 class Rules:
     """What holds for every draft of a call: the settings, and tokens that are never written."""
 
@@ -64,11 +74,11 @@ class Rules:
     def start(self, prompt: str, example: Sequence[int] = ()) -> Start:
         """What to read for `prompt`, behind an `example` (see `examples.py`) where the context has room for it.
 
-        Tokens carry the space before a word, so a prompt that ends in one would stop the usual next token: that space
-        is left out.
+        Blanks at its end are left out (see `without_blanks`); a word then follows those that stood behind a word.
         """
-        needs_space = prompt.endswith(" ") and bool(prompt.strip())
-        ids = [self.end, *encode_plain(self.tokenizer, prompt.rstrip(" ") if needs_space else prompt)]
+        read = without_blanks(prompt)
+        needs_space = prompt.endswith(" ") and read != "" and not read.endswith("\n")
+        ids = [self.end, *encode_plain(self.tokenizer, read)]
         if len(ids) >= self.context:
             kept = max(1, self.context // 2)
             events.note(f"The prompt has {len(ids):,} tokens, more than the model reads: only its last {kept} count.")

@@ -165,14 +165,17 @@ def read_prompt(given: str | None, stream: TextIO | None = None) -> str:
 
 
 def tidy_prompt(prompt: str, title: bool) -> str:
-    """The prompt as posts are laid out for training: NFC, line breaks as `\\n`, a title with a blank line behind it.
+    """The prompt as posts are laid out for training: NFC, line breaks as `\\n`, no blanks at its end, a title with a
+    blank line behind it.
 
     Raises `InputError` for a title without a word in it.
     """
+    from penname.model.rules import without_blanks
+
     prompt = prompt.encode("utf-8", errors="replace").decode("utf-8")
     prompt = unicodedata.normalize("NFC", prompt.replace("\r\n", "\n").replace("\r", "\n"))
     if not title:
-        return prompt
+        return without_blanks(prompt)
     name = " ".join(prompt.split())
     if not name:
         raise InputError("With --title a title is needed: give one as the prompt.")
