@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tiny_models import VERSE, tiny_tokenizer
 
 from penname.text import tokenizer as module
-from penname.text.tokenizer import encode_all, encode_plain
+from penname.text.tokenizer import encode_all, encode_plain, train_tokenizer
 
 
 @given(st.lists(st.text(max_size=40) | st.sampled_from([VERSE, "", "<|endoftext|>"]), max_size=6))
@@ -20,3 +20,24 @@ def test_long_texts_are_put_together_again(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "_PIECE", 50)
     found = encode_all(tiny_tokenizer(), ["short", VERSE * 3, "", VERSE])
     assert [tiny_tokenizer().decode(ids) for ids in found] == ["short", VERSE * 3, "", VERSE]
+
+
+@pytest.mark.parametrize("sign", ["q", "ж", "=", "_", " ", "\n"])
+def test_words_of_very_many_letters_stay_out_of_training(sign: str) -> None:
+    """Runs of one character too; what is learned is what is learned without them, and they are encoded all the same."""
+    long = sign * 600
+    with_long = train_tokenizer([f"{VERSE} {long} end"] * 3, 400)
+    learned = [with_long.decode([number]) for number in range(with_long.get_vocab_size())]
+    assert max(entry.count(sign) for entry in learned) <= 2
+    assert with_long.decode(encode_plain(with_long, f"so {long} far")) == f"so {long} far"
+
+
+def test_words_of_ordinary_length_stay_in_training() -> None:
+    word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+    learned = train_tokenizer([f"die {word} und"] * 20, 400)
+    assert learned.token_to_id("Ġ" + word.replace("ä", "Ã¤")) is not None
+
+
+def test_a_run_is_passed_over_whole() -> None:
+    texts = ["a" * 257, "a" * 256, "x " + "ab" * 200 + " y", "-" * 300 + "b", "\n" * 300 + "c"]
+    assert [module._TOO_LONG.sub(" ", text) for text in texts] == [" ", "a" * 256, "x   y", " b", " c"]

@@ -227,6 +227,7 @@ def _line(text: str) -> str:
 def _find_repeats(reading: Reading, store: PostStore, paragraphs: Paragraphs, options: ReadOptions) -> Reading:
     """Take boilerplate out first: a footer that all share must not make short posts look alike."""
     boilerplate = tuple(paragraphs.boilerplate(store.texts))
+    paragraphs.clear()
     if boilerplate and not options.keep_boilerplate:
         reading = replace(reading, left_out=reading.left_out + _strip(store, boilerplate))
     duplicates = find_duplicates(store.texts)

@@ -131,9 +131,7 @@ class Paragraphs:
     """Counts the paragraphs of posts, which are added one at a time, and tells what many of them share."""
 
     def __init__(self) -> None:
-        self._posts = 0
-        # Which paragraphs stand in which post: a hash and the number of the post for each; short lines apart.
-        self._sentences, self._lines = (array("q"), array("L")), (array("q"), array("L"))
+        self._posts, self._sentences, self._lines = 0, _holdings(), _holdings()
 
     def add(self, text: str, headings: Collection[str] = ()) -> None:
         """Count the paragraphs of one post; a short line that is one of its `headings` is no boilerplate."""
@@ -149,14 +147,11 @@ class Paragraphs:
 
     def boilerplate(self, texts: Texts) -> list[Boilerplate]:
         """Return what `find_boilerplate` returns; `texts` are those that were added, in the same order."""
-        import numpy as np
-
         counts: dict[int, int] = {}
         holders: set[int] = set()
         for (keys, posts), share in ((self._sentences, _LEAST_SHARE), (self._lines, _LEAST_SHARE_OF_LINES)):
             many = max(_FEWEST_POSTS, min(_ENOUGH_POSTS, math.ceil(share * self._posts)))
-            ordered, places = np.array(keys, dtype=np.int64), np.array(posts, dtype=np.int64)
-            for key, group in _groups_of_equals(ordered, places, fewest=many):
+            for key, group in _groups_of_equals(_numbers(keys), _numbers(posts), fewest=many):
                 counts[key] = len(group)
                 holders.add(group[0])
         found: list[Boilerplate] = []
@@ -165,6 +160,15 @@ class Paragraphs:
                 if posts_with := counts.pop(key, 0):
                     found.append(Boilerplate(paragraph, posts_with, place))
         return sorted(found, key=lambda item: -item.posts)
+
+    def clear(self) -> None:
+        """Let the counts go."""
+        self._posts, self._sentences, self._lines = 0, _holdings(), _holdings()
+
+
+def _holdings() -> "tuple[array[int], array[int]]":
+    """Return room for which paragraphs stand in which posts: a hash, and the number of the post, for each."""
+    return array("q"), array("I")
 
 
 def _candidates(text: str) -> Iterator[tuple[int, str, str]]:
@@ -224,8 +228,8 @@ class _Sketch:
         from penname.blog.shingles import shingles_of
 
         self.lengths = array("Q")
-        self.signatures, self.signed = bytearray(), array("L")
-        self.paragraphs, self.holders = array("q"), array("L")
+        self.signatures, self.signed = bytearray(), array("I")
+        self.paragraphs, self.holders = array("q"), array("I")
         for place, (_, text) in enumerate(texts):
             self.lengths.append(len(text))
             shingles = shingles_of(text)
@@ -277,7 +281,7 @@ def _groups_of_bands(sketch: _Sketch) -> Iterator[list[int]]:
     import numpy as np
 
     table = np.frombuffer(sketch.signatures, dtype=np.uint32).reshape(-1, _BANDS * _ROWS)
-    places = np.array(sketch.signed, dtype=np.int64)
+    places = _numbers(sketch.signed)
     for band in range(_BANDS):
         keys = np.zeros(len(table), dtype=np.uint64)
         for row in range(band * _ROWS, (band + 1) * _ROWS):
@@ -289,16 +293,20 @@ def _groups_of_bands(sketch: _Sketch) -> Iterator[list[int]]:
 
 def _groups_of_paragraphs(sketch: _Sketch) -> Iterator[list[int]]:
     """Yield groups of places that share a paragraph of some length, unless very many do."""
-    import numpy as np
-
-    keys, places = np.array(sketch.paragraphs, dtype=np.int64), np.array(sketch.holders, dtype=np.int64)
-    for _, group in _groups_of_equals(keys, places):
+    for _, group in _groups_of_equals(_numbers(sketch.paragraphs), _numbers(sketch.holders)):
         if len(group) <= _MOST_SHARERS:
             yield group
 
 
+def _numbers(values: "array[int]") -> "NDArray[np.integer]":
+    """Look at an array as numpy does, without a copy."""
+    import numpy as np
+
+    return np.frombuffer(values, dtype=values.typecode) if values else np.empty(0, dtype=values.typecode)
+
+
 def _groups_of_equals(
-    keys: "NDArray[np.integer]", places: "NDArray[np.int64]", fewest: int = 2
+    keys: "NDArray[np.integer]", places: "NDArray[np.integer]", fewest: int = 2
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield each key that occurs at least `fewest` times, and the places where it occurs, in order."""
     import numpy as np

@@ -9,6 +9,7 @@ The splitting pattern is Qwen2's, so that an exported GGUF file can name a pre-t
 """
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -31,6 +32,13 @@ _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+_LONGEST = 256
+"""Letters of the longest word that a tokenizer learns from: no word of any language has as many, and the time that
+training takes grows faster than a word. So do runs of signs or of white space."""
+_TOO_LONG = re.compile(
+    rf"(?<![^\W\d_])[^\W\d_]{{{_LONGEST + 1},}}|(?<![^\w\s]|_)(?:[^\w\s]|_){{{_LONGEST + 1},}}"
+    rf"|(?<!\s)\s{{{_LONGEST + 1},}}"
+)
 _PIECE = 1 << 18
 """Characters encoded at once: a book in one piece would make the tokenizer's memory grow with it."""
 _PROBE = (
@@ -50,7 +58,8 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequenc
     """Train a byte-level BPE tokenizer (Sennrich et al. 2016, byte alphabet as in GPT-2) on `texts`.
 
     Any string can be encoded and decodes back to itself. Id 0 is `<|endoftext|>`. The vocabulary is smaller
-    than `vocab_size` when the texts hold fewer frequent pairs.
+    than `vocab_size` when the texts hold fewer frequent pairs. Words of more than 256 letters, and as long runs of
+    signs, are passed over: that they can be encoded does not depend on the training.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -69,7 +78,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequenc
         special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator((_TOO_LONG.sub(" ", text) for text in texts), trainer)
     return tokenizer
 
 
