@@ -48,8 +48,8 @@ _BRACKETED = re.compile(
     r"plate|figure|map|"
     r"diagram|decoration|ornament|vignette|headpiece|tailpiece|facsimile|blank page|"
     r"music(?:al)?(?: notation| score)?|"
-    r"publisher's (?:mark|device|logo|colophon)|editor's note|e-?text|proofreader's note|redactor's note|"
-    r"pdf editor's note|note: this e-?text|this e-?text|cover|book cover|title page|colophon|logo|seal|"
+    r"publisher's (?:mark|device|logo|colophon)|e-?text|proofreader's note|redactor's note|"
+    r"pdf editor's note|note: (?:this e-?text|images of)|this e-?text|cover|book cover|title page|colophon|logo|seal|"
     r"signature)"
     r"(?=[\s:.,;\]\d—-]|$)",
     re.IGNORECASE | re.MULTILINE,

@@ -11,13 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from penname.text.books.blocks import BREAK, CHAPTER_GAP, HEADING, PROSE, VERSE, Block
+from penname.text.books.transcriber import drop_transcriber
 
-_NOTE_HEAD = re.compile(
-    r"[\[*\s=]*(?:the )?(?:transcriber|transcriptionist|transcription|e-?text|html|e-?book|digital|"
-    r"proofreader)'?s?'?"
-    r" ?(?:end ?)?(?:notes?|comments?|errata|corrections?)\b",
-    re.IGNORECASE,
-)
 _CONTENTS = re.compile(
     r"(?:the )?(?:table of )?contents(?: (?:of|to|for) .{1,60}| \(?continued\)?)?[.:—-]*|"
     r"(?:list of )?(?:the )?(?:full[- ]page )?(?:illustrations?|plates?|maps?|figures?|diagrams|"
@@ -66,9 +61,9 @@ _FRONT = 60
 
 
 def drop_apparatus(blocks: list[Block]) -> list[Block]:
-    """Everything in this module, in the order in which it is safe."""
+    """Everything in this module, after the transcriber's notes, in the order in which it is safe."""
     for step in (
-        _drop_transcriber,
+        drop_transcriber,
         _drop_contents,
         _drop_index,
         _drop_notes,
@@ -77,32 +72,6 @@ def drop_apparatus(blocks: list[Block]) -> list[Block]:
     ):
         blocks = step(blocks)
     return tidy_breaks(blocks)
-
-
-def _drop_transcriber(blocks: list[Block]) -> list[Block]:
-    """A transcriber's note ends at the next heading, break or wide gap; one near the end runs to the end."""
-    kept: list[Block] = []
-    i = 0
-    while i < len(blocks):
-        block = blocks[i]
-        if not _NOTE_HEAD.match(block.text):
-            kept.append(block)
-            i += 1
-            continue
-        if i > 0.6 * len(blocks) and not any(len(later.text.split()) > 80 for later in blocks[i + 1 :]):
-            break
-        i += 1
-        if len(block.text.split()) <= 8:
-            i = _note_end(blocks, i)
-    return kept
-
-
-def _note_end(blocks: Sequence[Block], first: int) -> int:
-    for i in range(first, min(first + 25, len(blocks))):
-        block = blocks[i]
-        if block.kind in (HEADING, BREAK) or (i > first and block.gap >= 3):
-            return i
-    return min(first + 1, len(blocks))
 
 
 def _drop_contents(blocks: list[Block]) -> list[Block]:
