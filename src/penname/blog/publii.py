@@ -8,26 +8,34 @@ Publii's `status` is a set of words joined by commas in any order. A live post i
 `trashed`, `draft`, `is-page`; `hidden`, `featured` and `excluded_homepage` posts are live.
 """
 
+import contextlib
 import json
 import math
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from penname.blog.ids import Numbers
 from penname.blog.site import Site
-from penname.blog.snapshot import database_errors
+from penname.blog.snapshot import MAX_VALUE_BYTES, database_errors
+from penname.core import events
 
 EDITORS = ("tinymce", "blockeditor", "markdown")
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
+_TOO_LARGE = object()
 # Dates sort as numbers even where they are stored as text; only ids are sorted, texts are fetched one by one.
-_ORDER = "SELECT id, status FROM posts ORDER BY CAST(created_at AS INTEGER), id"
-_POST = "SELECT title, slug, created_at, text FROM posts WHERE id = ?"
-_CORE = "SELECT value FROM posts_additional_data WHERE post_id = ? AND key = '_core' ORDER BY id DESC LIMIT 1"
+# A row is found again by its rowid: what stands in `id` may be anything, see `blog/ids.py`.
+_ORDER = "SELECT rowid, id, status FROM posts ORDER BY CAST(created_at AS INTEGER), id, rowid"
+_COLUMNS = ("title", "slug", "created_at", "text")
+_POST = f"SELECT {', '.join(_COLUMNS)} FROM posts WHERE rowid = ?"
+# What belongs to a post names its id as it stands there, or the whole number that it spells.
+_PLAIN, _ODD = "= ?", "IN ((SELECT id FROM posts WHERE rowid = ?), ?)"
+_CORE = "SELECT value FROM posts_additional_data WHERE post_id {} AND key = '_core' ORDER BY id DESC LIMIT 1"
 _TAGS = (
-    "SELECT tags.name FROM posts_tags JOIN tags ON tags.id = posts_tags.tag_id "
-    "WHERE posts_tags.post_id = ? ORDER BY tags.name, tags.id"
+    "SELECT name FROM tags WHERE id IN (SELECT tag_id FROM posts_tags WHERE post_id {}) ORDER BY name, id LIMIT 1000"
 )
 
 
@@ -35,8 +43,9 @@ _TAGS = (
 class Row:
     """One row of `posts` as Publii stores it.
 
-    `date` is the ISO day (UTC) of `created_at`, or empty when that is no date; `source` is HTML, block JSON
-    or Markdown, according to `editor`: `tinymce`, `blockeditor` or `markdown`.
+    `id` is a whole number that no other row has (see `blog/ids.py`); `date` is the ISO day (UTC) of `created_at`, or
+    empty when that is no date; `source` is HTML, block JSON or Markdown, according to `editor`: `tinymce`,
+    `blockeditor` or `markdown`.
     """
 
     id: int
@@ -67,19 +76,19 @@ def iter_rows(site: Site, *, pages: bool = False, drafts: bool = False, trashed:
     """
     left_out = {word for word, wanted in (("is-page", pages), ("draft", drafts), ("trashed", trashed)) if not wanted}
     with database_errors(site.path):
-        for id_, text in site.connection.execute(_ORDER):
-            status = _marks(text)
-            if id_ is not None and not status & left_out:
-                row = _row(site, id_, status)
-                if row is not None:
-                    yield row
+        numbers = Numbers()
+        for place, value, text in site.connection.execute(_ORDER):
+            # Each row gets its number, read or not: it is then the same whatever is read.
+            number, status = numbers.of(value), _marks(text)
+            if not status & left_out:
+                yield _row(site, place, (value,) if isinstance(value, int) else (place, number), number, status)
 
 
 def count_rows(site: Site) -> Counts:
     """Count every row of `posts` by kind."""
     counts = {"live": 0, "pages": 0, "drafts": 0, "trashed": 0}
     with database_errors(site.path):
-        for (text,) in site.connection.execute("SELECT status FROM posts WHERE id IS NOT NULL"):
+        for (text,) in site.connection.execute("SELECT status FROM posts"):
             counts[kind_of(_marks(text))] += 1
     return Counts(**counts)
 
@@ -136,28 +145,59 @@ def is_block_json(source: str) -> bool:
     )
 
 
-def _row(site: Site, id_: int, status: frozenset[str]) -> Row | None:
-    found = site.connection.execute(_POST, (id_,)).fetchone()
-    if found is None:
-        return None
-    title, slug, created_at, source = found
-    core = site.connection.execute(_CORE, (id_,)).fetchone()
+def _row(site: Site, place: int, ids: tuple[int, ...], number: int, status: frozenset[str]) -> Row:
+    title, slug, created_at, source = _columns(site, place)
     source = _plain(source)
     return Row(
-        id=id_,
+        id=number,
         title=_plain(title).strip(),
         slug=_plain(slug).strip(),
         date=iso_day(created_at),
         source=source,
-        editor=editor_of(core[0] if core else None, source),
+        editor=editor_of(_core(site, ids), source),
         status=status,
-        tags=_tags(site, id_),
+        tags=_tags(site, ids),
     )
 
 
-def _tags(site: Site, id_: int) -> tuple[str, ...]:
-    names = (_plain(name).strip() for (name,) in site.connection.execute(_TAGS, (id_,)))
-    return tuple(dict.fromkeys(name for name in names if name))
+def _columns(site: Site, place: int) -> tuple[object, ...]:
+    """The columns of one post; one that is over the limit is empty, and that is said."""
+    try:
+        found: tuple[object, ...] = site.connection.execute(_POST, (place,)).fetchone()
+        return found
+    except sqlite3.DataError:
+        values = {name: _column(site, name, place) for name in _COLUMNS}
+    lacking = ", ".join(name for name, value in values.items() if value is _TOO_LARGE)
+    name = _plain(values["title"]).strip()[:60] if values["title"] is not _TOO_LARGE else ""
+    events.warn(
+        f"The post “{name or place}” holds more than {MAX_VALUE_BYTES // 2**20} MiB in one piece ({lacking}), "
+        "which is not read: split it in Publii, or take pasted pictures out of it."
+    )
+    return tuple("" if value is _TOO_LARGE else value for value in values.values())
+
+
+def _column(site: Site, name: str, place: int) -> object:
+    try:
+        return site.connection.execute(f"SELECT {name} FROM posts WHERE rowid = ?", (place,)).fetchone()[0]
+    except sqlite3.DataError:
+        return _TOO_LARGE
+
+
+def _core(site: Site, ids: tuple[int, ...]) -> object:
+    with contextlib.suppress(sqlite3.DataError):
+        found = site.connection.execute(_CORE.format(_PLAIN if len(ids) == 1 else _ODD), ids).fetchone()
+        return found[0] if found else None
+    return None
+
+
+def _tags(site: Site, ids: tuple[int, ...]) -> tuple[str, ...]:
+    with contextlib.suppress(sqlite3.DataError):
+        names = [
+            _plain(name).strip()
+            for (name,) in site.connection.execute(_TAGS.format(_PLAIN if len(ids) == 1 else _ODD), ids)
+        ]
+        return tuple(dict.fromkeys(name for name in names if name))
+    return ()
 
 
 def _marks(status: object) -> frozenset[str]:

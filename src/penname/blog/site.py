@@ -1,7 +1,7 @@
 """Open a Publii site, in any form in which a user may have it, without ever writing to it.
 
-In: a path (db file, `input` folder, site folder, backup `.tar`). Out: `Site`, with a read-only connection
-to a private copy that is deleted at the end.
+In: a path (db file, `input` folder, site folder, backup `.tar`). Out: `Site`, with a connection that only reads, to
+a private copy that no end of the program leaves behind.
 
     with open_site(Path("Documents/Publii/sites/my-blog")) as site:
         rows = list(iter_rows(site))
@@ -11,16 +11,21 @@ import contextlib
 import json
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from penname.blog.backup import MAX_CONFIG_BYTES, unpack
+from penname.blog.ids import note_on_ids
 from penname.blog.locate import Found, locate, unreadable
-from penname.blog.snapshot import copy_database, open_copy
+from penname.blog.snapshot import copy_database, database_errors, open_copy
 from penname.core import events
+from penname.core.private_folder import private_folder
+from penname.core.terminal import printable
+
+_LONGEST = 200
+"""Characters of a setting; Publii's folder names are shorter."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,16 @@ def open_site(path: Path) -> Iterator[Site]:
     Raises `InputError` when `path` is no usable site: see `locate`, `unpack`, `copy_database`, `open_copy`.
     """
     found = locate(path)
-    with tempfile.TemporaryDirectory(prefix="penname-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with private_folder() as folder:
         notes = _fetch(found, folder, path)
         settings, complaint = _settings(folder / "site.config.json")
-        connection = open_copy(folder / "db.sqlite", path)
-        try:
-            for note in (notes := (*notes, *complaint)):
+        with contextlib.closing(open_copy(folder, path)) as connection:
+            with database_errors(path):
+                about_ids = note_on_ids(connection)
+            notes = tuple(filter(None, (*notes, *complaint, about_ids)))
+            for note in notes:
                 events.note(note)
             yield _site(found, settings, connection, path, notes)
-        finally:
-            connection.close()
 
 
 def _fetch(found: Found, folder: Path, path: Path) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ def _site(
     advanced = settings.get("advanced")
     urls = advanced.get("urls") if isinstance(advanced, dict) else None
     urls = urls if isinstance(urls, dict) else {}
-    name = _text(settings, "name") or found.name
+    name = _text(settings, "name") or _tidy(found.name) or "site"
     return Site(
         name=name,
         display_name=_text(settings, "displayName") or name,
@@ -116,4 +120,10 @@ def _site(
 
 def _text(settings: dict[str, Any], key: str) -> str:
     value = settings.get(key)
-    return value.strip() if isinstance(value, str) else ""
+    return _tidy(value) if isinstance(value, str) else ""
+
+
+def _tidy(text: str) -> str:
+    """A setting on one line, fit for a file, a terminal and a page: no lone surrogates, no control characters."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return " ".join(printable(whole).split())[:_LONGEST]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from penname.cli import arguments as given
 from penname.cli.app import app, showing
+from penname.core.terminal import say
 
 
 @app.command()
@@ -79,7 +80,7 @@ def prepare(
         place = workspace_for(site, workspace)
         with place.at_work("penname prepare"):
             prepared = prepare_site(site, place, chosen)
-    print(f"{place.folder}: {prepared.count:,} posts, {prepared.words:,} words.")
+    say(f"{place.folder}: {prepared.count:,} posts, {prepared.words:,} words.")
 
 
 @app.command()
@@ -140,8 +141,8 @@ def train(
         trained = train_site(site, chosen)
         report = judge_trained(trained, site, chosen) if judged else None
     if report is not None:
-        print("\n".join([*report.verdict, f"The report: {report.page}"]))
-    print(
+        say("\n".join([*report.verdict, f"The report: {report.page}"]))
+    say(
         f'{trained.workspace.model} is ready: penname write --workspace {trained.workspace.folder} "Your title" --title'
     )
 
@@ -187,7 +188,7 @@ def tune(
     with showing():
         report = tune_site(site, chosen)
     console().print(make_table("The last trials", report.columns, report.rows))
-    print("\n".join([*report.verdict, f"The page: {report.page}. The best model: {report.workspace.model}"]))
+    say("\n".join([*report.verdict, f"The page: {report.page}. The best model: {report.workspace.model}"]))
 
 
 @app.command()
@@ -221,4 +222,4 @@ def plan(
     )
     with showing():
         found = plan_site(site, chosen)
-    print("\n".join(found.reasons))
+    say("\n".join(found.reasons))

@@ -5,6 +5,7 @@ import sys
 from penname.cli import arguments as given
 from penname.cli.app import app, model_meant, showing
 from penname.core.errors import InputError
+from penname.core.terminal import say
 
 
 @app.command()
@@ -97,7 +98,7 @@ def judge(
     if as_json:
         print_json(report.figures)
     else:
-        print("\n".join([*report.verdict, f"The report: {report.page}"]))
+        say("\n".join([*report.verdict, f"The report: {report.page}"]))
 
 
 @app.command()
@@ -122,7 +123,7 @@ def score(
         return
     rows = [*found["files"], {**found, "path": "all"}] if len(files) > 1 else found["files"]
     for row in rows:
-        print(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
+        say(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
 
 
 @app.command()
@@ -143,4 +144,4 @@ def export(
     with showing():
         loaded = load_base(model_meant(model, workspace, base))
         written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
-    print(written)
+    say(str(written))

@@ -8,6 +8,7 @@ import typer
 from penname.cli import arguments as given
 from penname.cli.app import app, showing
 from penname.core.errors import InputError
+from penname.core.terminal import say
 
 if TYPE_CHECKING:
     from penname.text.books.options import BooksOptions
@@ -60,7 +61,7 @@ def books(
         return
     with showing():
         report = build_shelf(folder or Mirror(mirror or ""), out, chosen)
-    print(f"{out}: {report.documents:,} documents, {report.words:,} words in {len(report.shards)} shards.")
+    say(f"{out}: {report.documents:,} documents, {report.words:,} words in {len(report.shards)} shards.")
 
 
 def _books_on(
@@ -78,9 +79,9 @@ def _books_on(
     with showing():
         run_pipeline(folder, out, chosen, Engine(kind, tasks, workers, settings))
     if kind == "slurm":
-        print(f"{out}: {tasks} tasks were handed to Slurm; the shelf is done when its last job is.")
+        say(f"{out}: {tasks} tasks were handed to Slurm; the shelf is done when its last job is.")
     else:
-        print(f"{out}: {len(shards_of(out, chosen))} shards.")
+        say(f"{out}: {len(shards_of(out, chosen))} shards.")
 
 
 @app.command()
@@ -124,7 +125,7 @@ def pretrain(
         if is_first():
             save_result(result, out)
             package_base(out, books, result)
-            print(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.seconds / 60:.0f} minutes.")
+            say(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.seconds / 60:.0f} minutes.")
 
 
 @app.command()
@@ -142,7 +143,7 @@ def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: g
     if as_json:
         print_json(found.to_json())
     else:
-        print(as_text(found))
+        say(as_text(found))
 
 
 @app.command()

@@ -11,11 +11,12 @@ Code emits; who listens is decided once, in `cli.py`. With no listener nothing i
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,46 @@ def task(text: str, total: int | None = None, unit: str = "") -> Iterator[Callab
 
 
 class LogFile:
-    """A listener that appends each event as one JSON line."""
+    """A listener that appends each event as one JSON line.
+
+    A full disk, or a folder that cannot be written to, costs lines and never the run: it is said once. A line that was
+    torn by a kill or a full disk ends where it is, and the next one begins anew.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        self._torn = True
+        """Whether the file may end in the middle of a line."""
+        self._failed = False
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, event: Event) -> None:
         """Append `event`; the file is opened for each line, so that a kill loses nothing."""
         if event.kind == "progress":
             return
-        with self.path.open("a", encoding="utf-8", errors="replace") as file:
-            file.write(json.dumps(asdict(event), ensure_ascii=False, default=str) + "\n")
+        line = json.dumps(asdict(event), ensure_ascii=False, default=str) + "\n"
+        try:
+            self._append(line.encode("utf-8", errors="replace"))
+        except OSError as error:
+            self._torn = True
+            if not self._failed:
+                self._failed = True
+                warn(f"{self.path} cannot be written ({error.strerror or error}): the run goes on without its log.")
+
+    def _append(self, line: bytes) -> None:
+        with self.path.open("ab+", buffering=0) as file:
+            if self._torn and _ends_in_a_line(file):
+                line = b"\n" + line
+            while line:
+                # A full disk takes a part of it first.
+                line = line[file.write(line) or 0 :]
+            self._torn = False
+
+
+def _ends_in_a_line(file: IO[bytes]) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"

@@ -3,20 +3,26 @@
     run_and_exit(lambda: app(args=words), debug=False)
 
 In: a command that returns, or raises. Out: the end of the program: 0 done, 1 failed, 2 the input cannot be used, 130
-stopped. Bad input never shows a traceback; with `debug` an error shows where it came from.
+stopped. Bad input never shows a traceback; with `debug` an error shows where it came from. SIGTERM and SIGHUP (the
+terminal was closed) end a command as Ctrl-C does, so that private copies are deleted and work is saved.
 """
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 from penname.core.errors import Interrupted, PennameError
+from penname.core.terminal import printable
 
 
 def run_and_exit(command: Callable[[], object], debug: bool = False) -> NoReturn:
     """Run `command` and exit; with `debug` its errors are raised."""
     print_safely()
+    end_as_by_ctrl_c()
     try:
         command()
     except SystemExit as stop:
@@ -28,6 +34,22 @@ def run_and_exit(command: Callable[[], object], debug: bool = False) -> NoReturn
             raise
         _leave(_tell(error))
     _leave(0)
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does at that moment; one that is ignored (`nohup`) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    # A shell starts jobs in the background with Ctrl-C ignored; the other signals end those nevertheless.
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)
 
 
 def print_safely() -> None:
@@ -56,7 +78,7 @@ def _tell(error: BaseException) -> int:
             f"Something went wrong that penname did not expect ({type(error).__name__}: {error}): run the same "
             "command with --debug to see where."
         )
-    print(" ".join(text.split()), file=sys.stderr)
+    print(printable(" ".join(text.split())), file=sys.stderr)
     return code
 
 

@@ -30,7 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        # Readable for whom the folder is: a workspace is its owner's alone.
+        temporary.chmod(0o666 & ~_umask() & path.parent.stat().st_mode)
         temporary.replace(path)
     except Exception as error:
         if is_disk_full(error):
@@ -58,13 +59,26 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with `\\n` line ends, whole or not at all. Lone surrogates become U+FFFD."""
+    """Write `text` as UTF-8 with `\\n` line ends, whole or not at all. Lone surrogates become `?`."""
     write_bytes(path, text.encode("utf-8", errors="replace"))
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     """Write `value` as UTF-8 JSON, whole or not at all."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+
+
+def read_text(path: Path) -> str:
+    """Read UTF-8 text that a user may have saved; a byte-order mark, which Windows writes, is no part of it."""
+    return path.read_text(encoding="utf-8-sig")
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON. Whatever is wrong with it, nesting without end included, is a `ValueError`."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_json_list(path: Path, items: Iterable[Any]) -> None:
@@ -83,11 +97,11 @@ def iter_json_list(path: Path, what: str) -> Iterator[Any]:
     A missing or broken file is an `InputError` that calls it `what`; so is JSON that is no list.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _items(file)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {what} is expected there.") from error
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, OSError) as error:
         raise InputError(f"{path} is not readable as {what}: {error}.") from error
 
 
@@ -95,7 +109,7 @@ def _items(file: TextIO) -> Iterator[Any]:
     """Yield the items of a JSON list; where each begins and ends on a line of its own, memory holds one of them."""
     first = file.readline()
     if first != "[\n":
-        found = json.loads(first + file.read())
+        found = parse_json(first + file.read())
         if not isinstance(found, list):
             raise ValueError("it is not a list")
         yield from found
@@ -104,19 +118,17 @@ def _items(file: TextIO) -> Iterator[Any]:
     for line in file:
         lines.append(line)
         if line in (" },\n", " }\n"):
-            yield json.loads("".join(lines).rstrip(",\n"))
+            yield parse_json("".join(lines).rstrip(",\n"))
             lines = []
-    yield from json.loads("".join(["[", *lines]))
+    yield from parse_json("".join(["[", *lines]))
 
 
 def read_json(path: Path, what: str) -> Any:
     """Read JSON; a missing or broken file is an `InputError` that calls it `what`. A byte-order mark is passed over."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(read_text(path))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {what} is expected there.") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is not readable as {what}: it is nested too deeply.") from error
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is not readable as {what}: {error}.") from error
 

@@ -30,6 +30,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
+        # A workspace is its owner's alone, and so is what is in it.
+        new.chmod(new.stat().st_mode & path.parent.stat().st_mode)
         yield new
         _flush(new)
         if path.exists():

@@ -9,6 +9,7 @@ with the time left; elsewhere plain lines, at most one every few seconds.
 
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0
 """Between two plain lines of progress."""
+_STEERING = re.compile(
+    # Whole escape sequences (CSI, then strings such as titles of windows), so that no rest of them is left.
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb]")
 _LONG = 2.0
 """A step that is over sooner than this, in seconds, leaves no line behind."""
 
@@ -55,17 +63,43 @@ def show_events(settings: Settings | None = None) -> Iterator[None]:
             yield
 
 
+def printable(text: str) -> str:
+    """`text` without what steers a terminal: control characters, escape sequences, marks that turn the reading order.
+
+    Line ends and tabs stay, and so do the joiners, tags and marks that emoji and scripts need.
+    """
+    return _STEERING.sub("", text)
+
+
+def say(text: str) -> None:
+    """Print a result on standard output; whatever is in it cannot steer the terminal."""
+    print(printable(text))
+
+
 def console() -> "Console":
     """A console on standard output, for tables; a file or a pipe gets wide lines, so that programs can read them."""
-    from rich.console import Console
+    return _make_console(width=None if sys.stdout.isatty() else 110)
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+def _make_console(**settings: Any) -> "Console":
+    """A console that prints nothing but its own escape sequences."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Clean(Console):
+        def render(self, *args: Any, **kwargs: Any) -> Iterator[Segment]:
+            for each in super().render(*args, **kwargs):
+                yield each if each.control else Segment(printable(each.text), each.style)
+
+    return Clean(highlight=False, **settings)
 
 
 def print_json(value: Any) -> None:
     """Print JSON on standard output; where that is not UTF-8, with escapes, which every reader of JSON knows."""
     plain = not (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json.dumps(value, ensure_ascii=plain, indent=2))
+    text = json.dumps(value, ensure_ascii=plain, indent=2)
+    # JSON escapes only some of what steers a terminal; inside its strings the rest may be escaped too.
+    print(_UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def clock(seconds: float) -> str:
@@ -145,7 +179,7 @@ class _Plain:
 
     def write(self, text: str) -> None:
         """One line, at once."""
-        print(text, file=self.file, flush=True)
+        print(printable(text), file=self.file, flush=True)
 
 
 def _end_text(event: Event) -> str:
@@ -157,7 +191,6 @@ def _end_text(event: Event) -> str:
 @contextlib.contextmanager
 def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
     """A progress line that moves; a dumb terminal or another encoding gets its plainer form from rich."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
@@ -175,7 +208,7 @@ def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
             self.table = make_table(title, columns, rows)
             self.refresh()
 
-    console = Console(file=file, highlight=False)
+    console = _make_console(file=file)
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
     columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
     # Standard output stays as it is: what is printed there is a result, and may go into a file.
@@ -188,12 +221,12 @@ def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 1), header_style="bold")
+    table = Table(title=Text(printable(title)), title_justify="left", box=None, padding=(0, 1), header_style="bold")
     for number, name in enumerate(columns):
         figures = all(row[number].strip("+-.0123456789") == "" for row in rows)
-        table.add_column(Text(name), justify="right" if figures else "left", overflow="fold")
+        table.add_column(Text(printable(name)), justify="right" if figures else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 
@@ -227,6 +260,7 @@ class _Live:
 
     def move(self, key: str, text: str, done: int, total: int | None) -> None:
         """Show `text` beside the bar of `key`."""
+        text = printable(text)
         if key not in self.bars:
             self.bars[key] = self.progress.add_task(text, total=total)
         self.progress.update(self.bars[key], description=text, completed=done, total=total)
@@ -240,4 +274,4 @@ class _Live:
         """Print above the bars; what a blogger wrote in brackets is no mark-up."""
         from rich.text import Text
 
-        self.console.print(Text(text, style=style or ""))
+        self.console.print(Text(printable(text), style=style or ""))

@@ -7,13 +7,12 @@ In: a name, a key of JSON values, the work. Out: what the work gave, a JSON valu
 on where it was, and what a retrained model does not change (the base, the 5-gram model) is not measured again.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from penname import __version__
-from penname.core.files import write_json
+from penname.core.files import parse_json, read_text, write_json
 from penname.core.workspace import content_hash
 
 
@@ -44,7 +43,7 @@ def texts_key(texts: "list[str] | tuple[str, ...]") -> str:
 def _read(path: Path) -> dict[str, Any]:
     """The kept part; a missing or broken file is as good as none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_text(path))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

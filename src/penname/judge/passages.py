@@ -10,7 +10,6 @@ the same; so only those passages are written again, from there on, with the guar
 them a second time, and nearly free.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import InputError
+from penname.core.files import parse_json, read_text
 from penname.judge.guard import CopyGuard, GuardedText
 from penname.judge.parts import Parts, texts_key
 from penname.judge.subject import JudgeOptions, Subject, sampling_settings
@@ -252,7 +252,7 @@ def _pieces(text: str) -> list[int]:
 def kept_passages(folder: Path) -> tuple[Written, ...]:
     """The guarded passages that an earlier judgement kept in `folder`; none where there are none."""
     try:
-        kept = json.loads((folder / f"{_PART}.json").read_text(encoding="utf-8"))
+        kept = parse_json(read_text(folder / f"{_PART}.json"))
         return tuple(Written(**each) for each in kept["value"]["guarded"])
     except (OSError, ValueError, KeyError, TypeError):
         return ()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core import events
 from penname.core.errors import InputError
-from penname.core.files import write_text
+from penname.core.files import read_text, write_text
 from penname.judge.figures import MEANINGS
 from penname.judge.fluency import measure_fluency
 
@@ -142,7 +142,7 @@ def write_target(path: Path, limits: Sequence[Limit]) -> bool:
 def is_edited(path: Path) -> bool:
     """Whether the file is there and is not as `write_target` left it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -154,7 +154,7 @@ def is_edited(path: Path) -> bool:
 def read_target(path: Path) -> list[Limit]:
     """Read the limits. One `InputError` lists all that is wrong with the file."""
     try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
+        value = tomllib.loads(read_text(path))
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: `penname judge` makes it.") from error
     except (OSError, ValueError) as error:

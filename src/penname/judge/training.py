@@ -7,11 +7,12 @@ In: a JSON object with `losses` and `curve` (lists of [step, value]), `settings`
 `device`; each may be missing. Out: a `Training`. A file that is missing or broken is as good as an empty one.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from penname.core.files import parse_json, read_text
 
 Points = tuple[tuple[float, float], ...]
 
@@ -38,7 +39,7 @@ class Training:
 def read_training(path: Path) -> Training:
     """Read what is there."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_text(path))
     except (OSError, ValueError):
         return Training()
     if not isinstance(value, dict):

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from penname.core.errors import PennameError
+from penname.core.files import parse_json, read_text
 
 PART_SIZE = 512 * 2**20
 """Bytes a part of a checkpoint may have, unless said otherwise."""
@@ -83,7 +84,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 def _is_whole(checkpoint: Path) -> bool:
     try:
-        parts = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["parts"]
+        parts = parse_json(read_text(checkpoint / "state.json"))["parts"]
         return all((checkpoint / name).stat().st_size == part["bytes"] for name, part in parts.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

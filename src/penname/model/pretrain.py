@@ -21,7 +21,7 @@ import numpy.typing as npt
 from penname.core import events
 from penname.core.device import Device, pick_device
 from penname.core.errors import InputError
-from penname.core.files import write_json, write_text
+from penname.core.files import read_text, write_json, write_text
 from penname.model import parallel
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.loop import Fitted, Run, train
@@ -202,7 +202,7 @@ def _tokenizer(books: Sequence[Path], recipe: Recipe, options: PretrainOptions) 
     """Put a tokenizer into the folder, unless there is one."""
     path = options.out / "tokenizer.json"
     if options.tokenizer is not None:
-        write_text(path, options.tokenizer.read_text(encoding="utf-8"))
+        write_text(path, read_text(options.tokenizer))
     if not path.is_file():
         with events.task("Training the tokenizer"):
             tokenizer = train_tokenizer(_sampled(books, recipe), recipe.vocab_size)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from penname.core.errors import InputError
+from penname.core.files import read_text
 from penname.model.gpt import GPTConfig
 from penname.model.settings import TrainSettings
 
@@ -73,7 +74,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     if path.suffix == ".toml":
         if not path.is_file():
             raise InputError(f"There is no recipe at {path}.")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     elif name_or_path in shipped_recipes():
         text = files("penname.recipes").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:

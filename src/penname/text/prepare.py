@@ -126,13 +126,14 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
 
 
 def load_text(workspace: Workspace) -> tuple[PreparedPost, ...]:
-    """Read `text.json`. Raises `InputError` when it is missing or is not what `prepare` writes."""
+    """Read `text.json`. Raises `InputError` when it is missing or is not what `prepare` wrote."""
     return tuple(iter_text(workspace))
 
 
 def iter_text(workspace: Workspace) -> Iterator[PreparedPost]:
     """Read `text.json` one post at a time; raises what `load_text` raises, when it comes to it."""
     path, seen = workspace.text, set()
+    workspace.check(PREPARE)
     for number, item in enumerate(iter_json_list(path, "a blog's clean text (written by `penname prepare SITE`)")):
         post = _checked(path, number, item)
         if post.id in seen:

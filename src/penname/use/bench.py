@@ -21,6 +21,7 @@ from penname import __version__
 from penname.core import events
 from penname.core.device import Device, find_devices
 from penname.core.files import write_json
+from penname.core.terminal import say
 from penname.use.estimates import Row, basis, estimates, measured_row, share_of_peak, story
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def main() -> None:
     found = bench(given.device)
     if given.out:
         write_json(given.out, found.to_json())
-    print(json.dumps(found.to_json(), indent=2) if given.json else as_text(found))
+    say(json.dumps(found.to_json(), indent=2) if given.json else as_text(found))
 
 
 if __name__ == "__main__":

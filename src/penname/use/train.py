@@ -120,7 +120,7 @@ def train_site(site: Path, options: TrainOptions) -> Trained:
     """Prepare, plan, train and save. Raises `InputError` for unusable input, `Interrupted` after Ctrl-C, saved."""
     options.check()
     workspace = workspace_for(site, options.workspace)
-    with workspace.lock("penname train"), events.listening(events.LogFile(workspace.log)):
+    with workspace.lock("penname train"), workspace.logged():
         begun = _begin(options)
         prepared = prepared_blog(site, workspace, options)
         inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from penname.core import events
 from penname.core.device import pick_device
 from penname.core.errors import InputError
+from penname.core.terminal import printable
 from penname.core.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -231,8 +232,7 @@ def printer(out: TextIO) -> "Callable[[str, Piece], None]":
 def _print(out: TextIO, text: str) -> None:
     encoding = out.encoding or "utf-8"
     # What a model writes must not steer the terminal.
-    shown = "".join(each for each in text if each.isprintable() or each in "\n\t" or ord(each) > 0x9F)
-    out.write(shown.encode(encoding, errors="replace").decode(encoding))
+    out.write(printable(text).encode(encoding, errors="replace").decode(encoding))
     out.flush()
 
 

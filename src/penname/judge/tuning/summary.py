@@ -6,11 +6,10 @@
 In: a study. Out: a plain object; reading it needs neither Optuna nor the models.
 """
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from penname.core.files import write_json, write_text
+from penname.core.files import parse_json, read_text, write_json, write_text
 from penname.core.workspace import Workspace
 from penname.judge.tuning.failure import afterwards
 from penname.judge.tuning.page import render_tuning
@@ -47,7 +46,7 @@ def write_summary(workspace: Workspace, study: "Study", blog: str) -> dict[str, 
 def read_summary(workspace: Workspace) -> dict[str, Any] | None:
     """The summary of the last tuning run; None where there is none, or a broken one."""
     try:
-        value = json.loads((workspace.folder / _FOLDER / _FILE).read_text(encoding="utf-8"))
+        value = parse_json(read_text(workspace.folder / _FOLDER / _FILE))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -12,7 +12,6 @@ import email.utils
 import gzip
 import hashlib
 import http.client
-import json
 import ssl
 import time
 import zlib
@@ -24,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from penname import __version__
 from penname.core import events
 from penname.core.errors import InputError, PennameError
-from penname.core.files import write_json
+from penname.core.files import parse_json, read_text, write_json
 
 USER_AGENT = f"penname/{__version__} (reads books for a language model; one connection)"
 _PIECE = 2**16
@@ -283,7 +282,7 @@ def _note_path(part: Path) -> Path:
 
 def _read_note(part: Path) -> dict[str, str]:
     try:
-        note = json.loads(_note_path(part).read_text(encoding="utf-8"))
+        note = parse_json(read_text(_note_path(part)))
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}

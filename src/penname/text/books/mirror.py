@@ -15,6 +15,7 @@ from pathlib import Path
 
 from penname.core import events
 from penname.core.errors import InputError, PennameError
+from penname.core.files import parse_json
 from penname.text.books.catalogue import Entry, read_catalogue, unwanted
 from penname.text.books.download import USER_AGENT, Downloader, Fetched, file_hash
 from penname.text.books.options import BooksOptions
@@ -69,7 +70,7 @@ class Manifest:
         self.files: dict[str, Fetched] = {}
         for line in path.read_bytes().splitlines() if path.exists() else ():
             try:
-                row = json.loads(line)
+                row = parse_json(line.decode())
                 name = row.pop("path")
                 self.files[name] = Fetched(**row)
             except (ValueError, TypeError, KeyError, AttributeError):

@@ -10,7 +10,6 @@ import bz2
 import contextlib
 import gzip
 import hashlib
-import json
 import lzma
 import random
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from penname.core import events
-from penname.core.files import replacing, write_json, write_text
+from penname.core.files import parse_json, read_text, replacing, write_json, write_text
 from penname.text.books.clean import SEPARATOR
 from penname.text.books.options import COMPRESSIONS, BooksOptions
 from penname.text.books.store import Record, Store
@@ -124,7 +123,7 @@ def _digest(shard: Shard) -> str:
 
 def _read_state(path: Path) -> dict[str, str]:
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = parse_json(read_text(path))
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}

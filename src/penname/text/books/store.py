@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penname.core import events
-from penname.core.files import write_json
+from penname.core.files import parse_json, read_text, write_json
 from penname.text.books.filters import SIGNATURE_BYTES
 
 
@@ -79,7 +79,7 @@ class Store:
     def _check_settings(self, settings: dict[str, Any]) -> None:
         path = self.folder / "settings.json"
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = parse_json(read_text(path))
         except (OSError, ValueError):
             before = None
         if before == json.loads(json.dumps(settings)):
