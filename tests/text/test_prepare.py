@@ -71,10 +71,26 @@ def test_text_json_is_one_json_list_and_is_read_a_post_at_a_time(site: Path, wor
     first = next(posts)
     assert (first, *posts) == load_text(workspace)
     workspace.text.write_text(json.dumps(json.loads(written)), encoding="utf-8")
+    workspace.write(steps={})
     assert len(load_text(workspace)) == 39
     workspace.text.write_text(written[: written.index(' "id": 30')], encoding="utf-8")
     with pytest.raises(InputError, match="not readable"):
         load_text(workspace)
+
+
+def test_a_flipped_bit_is_told_and_mended(site: Path, workspace: Workspace) -> None:
+    """The copy guard and the judge read `text.json`: what they read is what `prepare` wrote."""
+    prepare(site, workspace)
+    whole = workspace.text.read_bytes()
+    place = whole.index(b"word") if b"word" in whole else len(whole) // 2
+    workspace.text.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(InputError, match=r"is not what `penname prepare` wrote there: a bit has flipped.*--again"):
+        load_text(workspace)
+    prepare(site, workspace)
+    assert workspace.text.read_bytes() == whole
+    workspace.write(begun="prepare")  # as a kill leaves it
+    workspace.text.write_bytes(whole + b"\n")
+    assert load_text(workspace)
 
 
 def test_memory_does_not_grow_with_the_posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
