@@ -212,3 +212,160 @@ def test_deep_nesting_is_no_recursion(tag: str) -> None:
 
 def test_many_contents_within_one_another_stay_quick() -> None:
     text("<ul><li><a href='#a'>word</a>" * 3000 + "end")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("10<sup>−3</sup> 10<sup>2.5</sup> 10<sup>-x</sup>", "10⁻³ 10^2.5 10^(-x)"),
+        ("5 km<sup>2</sup>, x<sup>2</sup>, E=mc<sup>2</sup>, (a+b)<sup>2</sup>", "5 km², x², E=mc², (a+b)²"),
+        ("2<sup>n</sup> 2<sup>n+1</sup> e<sup>x</sup> Ca<sup>2+</sup> χ<sup>2</sup>", "2ⁿ 2ⁿ⁺¹ e^x Ca²⁺ χ²"),
+        ("said.<sup>2,3</sup> A word<sup>4</sup> and <sup>[5]</sup> price<sup>*</sup>", "said. A word and price"),
+        ("1<sup>st</sup> M<sup>me</sup> XIX<sup>e</sup> Acme<sup>TM</sup> 20<sup>o</sup>C", "1st Mme XIXe AcmeTM 20°C"),
+        ("in 2010<sup><a href='#n'>1</a></sup> and<sup class='footnote-ref'>7</sup>", "in 2010 and"),
+        ("3<sup>1</sup>/<sub>2</sub> cups, <sup>3</sup>&frasl;<sub>4</sub>", "3 1/2 cups, 3⁄4"),
+        ("H<sub>2</sub>O, log<sub>2</sub>8, x<sub>i</sub>, V<sub>max</sub>", "H2O, log₂8, x_i, V_max"),
+        ("x <sub>small words</sub> y", "x small words y"),
+        ("2<sup>3<sup>2</sup></sup>", "2^(3²)"),
+    ],
+)
+def test_raised_and_lowered_text_is_not_glued(source: str, expected: str) -> None:
+    assert text(f"<p>{source}</p>") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<mfrac><mn>3</mn><mn>4</mn></mfrac>", "3/4"),
+        ("<mn>2</mn><mfrac><mn>3</mn><mn>4</mn></mfrac>", "2 3/4"),
+        ("<mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mrow><mn>2</mn><mi>a</mi></mrow></mfrac>", "(a+b)/(2a)"),
+        ("<msup><mn>10</mn><mn>6</mn></msup>", "10⁶"),
+        ("<msup><mi>e</mi><mrow><mo>-</mo><mi>x</mi></mrow></msup>", "e^(-x)"),
+        ("<msqrt><mi>a</mi><mo>+</mo><mi>b</mi></msqrt>", "√(a+b)"),
+        ("<mroot><mi>x</mi><mn>3</mn></mroot>", "∛x"),
+        ("<msubsup><mi>x</mi><mn>1</mn><mn>2</mn></msubsup>", "x₁²"),
+        ("\n <mi>sin</mi>\n <mi>x</mi>\n", "sin x"),
+        ("<mover><mi>x</mi><mo>¯</mo></mover>", "x\u0304"),
+        ("<mmultiscripts><mi>C</mi><mprescripts/><none/><mn>14</mn></mmultiscripts>", "¹⁴C"),
+        ("<mfenced><mi>a</mi><mi>b</mi></mfenced>", "(a, b)"),
+        ("<semantics><mi>x</mi><annotation encoding='application/x-tex'>no</annotation></semantics>", "x"),
+        ("<semantics><mrow></mrow><annotation encoding='application/x-tex'>x^2</annotation></semantics>", "x^2"),
+    ],
+)
+def test_mathml_is_read_on_one_line(source: str, expected: str) -> None:
+    assert text(f"<p>Take <math>{source}</math>.</p>") == f"Take {expected}."
+
+
+def test_what_mathjax_and_katex_leave_is_read_once() -> None:
+    katex = (
+        "<span class='katex'><span class='katex-mathml'><math><semantics><msup><mi>c</mi><mn>2</mn></msup>"
+        "<annotation encoding='application/x-tex'>c^2</annotation></semantics></math></span>"
+        "<span class='katex-html' aria-hidden='true'>c2</span></span>"
+    )
+    assert text(f"<p>So {katex}.</p>") == "So c²."
+    assert text("<p>So <script type='math/tex'>a/b</script>.</p>") == "So a/b."
+    read = "<span class='MathJax'><math><mi>a</mi></math></span><script type='math/tex'>a</script>"
+    assert text(f"<p>So {read} and <script type='math/tex'>b</script>.</p>") == "So a and b."
+    assert text("<p>So <img class='latex' alt='x^2' src=x>.</p>") == "So x^2."
+    assert text("<p>So <math display=block><mi>x</mi></math> holds.</p>") == "So\nx\nholds."
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<pre class='wp-block-verse'>The sea,<br>and I.</pre>", "The sea,\nand I."),
+        ("<pre>Dear Anna,\n\nI am   well.\n\nYours, Tom</pre>", "Dear Anna,\n\nI am well.\n\nYours, Tom"),
+        (
+            "<pre>The <a href='https://x.org'>sea</a> is <em>grey</em>\nand so am I.</pre>",
+            "The sea is grey\nand so am I.",
+        ),
+        ("<xmp>Dear Anna,\nall of us are well.</xmp>", "Dear Anna,\nall of us are well."),
+        (
+            "<pre>The sea<restore-line-break>is grey<restore-line-break/>and it is cold.</pre>",
+            "The sea\nis grey\nand it is cold.",
+        ),
+        ("<p>one<line-break></line-break>two<restore-line-break>three</p>", "one\ntwo\nthree"),
+        ("<p style='white-space: pre-line'>one\ntwo</p>", "one\ntwo"),
+        ("<pre>docker compose up -d</pre>", ""),
+        ("<pre class='language-text'>The sea is grey,\nand so am I.</pre>", "The sea is grey,\nand so am I."),
+        ("<pre class='brush: plain'>The sea is grey, and so am I.</pre>", ""),
+        ("<pre><code class='language-sh'>It is the end of it.</code></pre>", ""),
+        ("<div class='highlight'><pre>It is the end of it.</pre></div>", ""),
+    ],
+)
+def test_preformatted_prose_stays_and_programs_go(source: str, expected: str) -> None:
+    assert text(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<span style='display:block'>a</span><span style='display: block;'>b</span>", "a\nb"),
+        ("x <a style='display:flex !important'>a</a> <a style='DISPLAY:GRID'>b</a> y", "x\na\nb\ny"),
+        ("<b style='display:list-item'>a</b><b style='display:table'>b</b>", "a\nb"),
+        ("<span style='display:inline-block'>a</span><span style='display:inline'>b</span>", "ab"),
+        (
+            "a<span class='sr-only'>no</span><i class='x screen-reader-text'>no</i><u class='visually-hidden'>no</u>",
+            "a",
+        ),
+        ("a<span style='position:absolute; left:-9999px'>no</span><span style='clip: rect(0, 0, 0, 0)'>no</span>", "a"),
+        (
+            "a<span style='font-size:0'>no</span><span style='opacity: 0'>no</span><span style='opacity:0.5'>b</span>",
+            "ab",
+        ),
+    ],
+)
+def test_a_style_ends_a_line_or_hides(source: str, expected: str) -> None:
+    assert text(f"<p>{source}</p>") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<td>10</td><td><ul><li>a</li><li>b</li></ul></td>", "10; a, b"),
+        ("<td>10</td><td>of: <ol><li>One.</li><li>Two.</li></ol></td>", "10; of: One. Two."),
+        ("<td>10</td><td><p>a</p><p>b</p></td>", "10; a b"),
+        ("<td>10</td><td><pre>ls -l</pre></td>", "10; ls -l"),
+        ("<td>10</td><td><pre>if x:\n    y = {}\n</pre>a</td>", "10; a"),
+        ("<td>10</td><td><iframe src=x></iframe><video></video><figure><img src=x></figure>a</td>", "10; a"),
+        ("<td>10</td><td><blockquote>a</blockquote></td>", "10; a"),
+    ],
+)
+def test_no_cell_unmakes_a_data_table(source: str, expected: str) -> None:
+    assert text(f"<table><tr><th>N</th><th><h3>What</h3></th></tr><tr>{source}</tr></table>") == f"N; What\n{expected}"
+
+
+def test_the_foot_of_a_table_is_last() -> None:
+    foot = "<tfoot><tr><td>Sum</td><td>3</td></tr></tfoot>"
+    rows = "<thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td><td>2</td></tr></tbody>"
+    assert text(f"<table>{foot}{rows}</table>") == "a; b\n1; 2\nSum; 3"
+    layout = "<table><tfoot><tr><td>foot<h2>h</h2></td></tr></tfoot><tbody><tr><td>body</td></tr></tbody></table>"
+    assert text(layout) == "body\n\nfoot\n\nh"
+
+
+@pytest.mark.parametrize(
+    ("caption", "stays"),
+    [
+        ("We slept in the old barn that night.", True),
+        ("Why did nobody tell us?", True),
+        ("The ferry to Naxos just before the storm that kept us there for days", True),
+        ("The old barn", False),
+        ("The barn.", False),
+        ("Photo by John Smith, used with permission.", False),
+        ("Fuente: publico.es", False),
+    ],
+)
+def test_a_caption_that_says_something_stays(caption: str, stays: bool) -> None:
+    figure = f"<figure><img src=x><figcaption><p>{caption}</p></figcaption></figure>"
+    wordpress = f"<div class='wp-caption'><img src=x><p class='wp-caption-text'>{caption}</p></div>"
+    for source in (figure, wordpress):
+        body = clean_body(f"<p>a</p>{source}<p>b</p>", "tinymce")
+        assert body.text == (f"a\n\n{caption}\n\nb" if stays else "a\n\nb")
+        assert body.caption_words == (0 if stays else len(caption.split()))
+
+
+def test_a_label_stays_where_its_figure_holds_text() -> None:
+    assert text("<figure><figcaption>Ann</figcaption><blockquote>Said.</blockquote></figure>") == "Ann\n\nSaid."
+    assert text("<figure><figure><img><figcaption>a</figcaption></figure><blockquote>b</blockquote></figure>") == "b"
+    table = "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td>d</td></tr></table>"
+    assert text(f"<figure>{table}<figcaption>Table 1</figcaption></figure>") == "a; b\nc; d\n\nTable 1"

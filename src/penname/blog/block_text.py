@@ -16,6 +16,7 @@ from typing import Any
 from penname.blog.html_tables import row_line
 from penname.blog.html_text import gather_html
 from penname.blog.pieces import Gathered
+from penname.blog.prose import is_prose, is_sentence
 
 _MOST_REPAIRS = 1000  # places at which reading goes on after broken JSON
 
@@ -97,8 +98,12 @@ def _add_list(block: dict[str, Any], into: Gathered, code: bool) -> None:
 
 
 def _add_code(block: dict[str, Any], into: Gathered, code: bool) -> None:
-    if code:
-        into.add("code", _text(block.get("content")).replace("\r\n", "\n").strip("\n"))
+    """A program goes unless code is wanted; a poem or a letter that was put into a code block stays."""
+    text = _text(block.get("content")).replace("\r\n", "\n").strip("\n")
+    if not _field(block, "config", "language") and is_prose(text):
+        into.add("text", "\n".join(" ".join(line.split()) for line in text.split("\n")))
+    elif code:
+        into.add("code", text)
 
 
 def _add_quote(block: dict[str, Any], into: Gathered, code: bool) -> None:
@@ -113,11 +118,23 @@ def _add_quote(block: dict[str, Any], into: Gathered, code: bool) -> None:
 
 def _add_image(block: dict[str, Any], into: Gathered, code: bool) -> None:
     into.images += 1
+    _add_caption(_field(block, "content", "caption"), into)
 
 
 def _add_gallery(block: dict[str, Any], into: Gathered, code: bool) -> None:
     images = _field(block, "content", "images")
-    into.images += len(images) if isinstance(images, list) else 0
+    for image in images if isinstance(images, list) else ():
+        into.images += 1
+        _add_caption(image.get("caption") if isinstance(image, dict) else None, into)
+
+
+def _add_caption(source: Any, into: Gathered) -> None:
+    """A caption that is a sentence stays; the words of a label are counted."""
+    if source and isinstance(source, str):
+        start = len(into.pieces)
+        _add_html(source, into)
+        if not is_sentence(" ".join(piece.text for piece in into.pieces[start:])):
+            into.drop_caption(start)
 
 
 def _add_table(block: dict[str, Any], into: Gathered, code: bool) -> None:

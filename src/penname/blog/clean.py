@@ -9,7 +9,7 @@ of pictures go with the pictures, code blocks go unless asked for, quotations ke
 """
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penname.blog.block_text import gather_blocks, looks_like_blocks
 from penname.blog.html_text import gather_html
@@ -26,7 +26,9 @@ class CleanBody:
     text: str
     links: int
     images: int
-    headings: frozenset[str] = frozenset()
+    headings: frozenset[str] = field(default=frozenset(), compare=False)
+    caption_words: int = field(default=0, compare=False)
+    """Words of the labels under pictures that went with them."""
 
 
 def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
@@ -46,7 +48,7 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
         gather_html(source, gathered, code=code)
     pieces = [piece for piece in map(_clean, gathered.pieces) if piece.text]
     headings = frozenset(piece.text for piece in pieces if piece.kind == "heading")
-    return CleanBody(join_pieces(pieces), gathered.links, gathered.images, headings)
+    return CleanBody(join_pieces(pieces), gathered.links, gathered.images, headings, gathered.caption_words)
 
 
 def clean_title(title: str) -> str:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penname.blog.html_skip import names
+from penname.blog.pieces import Piece
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-_BLOCKS = names("table ul ol dl h1 h2 h3 h4 h5 h6 pre blockquote figure iframe video")
+_LAYOUT = names("table h1 h2 h3 h4 h5 h6")
+_SECTIONS = {"thead": 0, "tbody": 1, "tr": 1, "tfoot": 2}
+"""The parts of a table in the order in which they are shown, whatever the order in which they were written."""
 _LONG_CELL = 400  # characters; a longer cell is an article laid out in columns
-_MOST_NODES = 50_000
 
 
 @dataclass
@@ -29,9 +31,10 @@ class _Shape:
 
 
 def is_data_table(table: "LexborNode") -> bool:
-    """Whether a table holds data: two rows and two columns or more, short cells, no lists in them.
+    """Whether a table holds data: two rows and two columns or more, and short cells.
 
-    `role=presentation` and tables within tables mean layout; a heading cell lets a table of one column pass.
+    A list, paragraphs, a picture or code in a cell change nothing; headings in cells, `role=presentation` and tables
+    within tables mean layout. A heading cell lets a table of one column pass.
     """
     if table.attributes.get("role") in ("presentation", "none"):
         return False
@@ -44,8 +47,43 @@ def is_data_table(table: "LexborNode") -> bool:
 
 
 def rows(table: "LexborNode") -> list[list["LexborNode"]]:
-    """Return the cells of each row, in order; the table must have none inside (`is_data_table`)."""
-    return [[cell for cell in row.iter() if cell.tag in ("td", "th")] for row in table.css("tr")]
+    """Return the cells of each row, in the order shown; the table must have none inside (`is_data_table`)."""
+    parts = sorted((part for part in table.iter() if part.tag in _SECTIONS), key=lambda part: _SECTIONS[part.tag or ""])
+    found = []
+    for part in parts:
+        lines = [part] if part.tag == "tr" else [row for row in part.iter() if row.tag == "tr"]
+        found += [[cell for cell in row.iter() if cell.tag in ("td", "th")] for row in lines]
+    return found
+
+
+def caption_of(table: "LexborNode") -> "LexborNode | None":
+    """Return the caption of a table."""
+    return next((part for part in table.iter() if part.tag == "caption"), None)
+
+
+def put_foot_last(table: "LexborNode") -> None:
+    """Move the foot of a table to its end, where it is shown."""
+    last = ""
+    for part in list(table.iter()):
+        if last == "tfoot" and part.tag in ("thead", "tbody"):
+            foot = next(part for part in table.iter() if part.tag == "tfoot")
+            table.insert_child(foot)
+            foot.remove()
+            return
+        last = part.tag or ""
+
+
+def cell_line(pieces: list[Piece]) -> str:
+    """Return the pieces of a cell on one line, the items of a list parted by commas."""
+    parts: list[str] = []
+    last = Piece("", "")
+    for piece in pieces:
+        if parts:
+            listed = piece.kind == last.kind == "item" and last.text[-1:] not in ".,;:!?…"
+            parts.append(", " if listed else " ")
+        parts.append(piece.text)
+        last = piece
+    return " ".join("".join(parts).split())
 
 
 def row_line(cells: list[str], heading_first: bool = False) -> str:
@@ -59,13 +97,12 @@ def row_line(cells: list[str], heading_first: bool = False) -> str:
 
 def _measure(table: "LexborNode") -> _Shape | None:
     """Count rows, cells and heading cells; None as soon as something shows that the table is layout."""
-    shape, width, length, seen = _Shape(), 0, 0, 0
+    shape, width, length, heading = _Shape(), 0, 0, False
     open_: list[LexborNode] = []
     node = table.child
-    while node is not None and seen < _MOST_NODES:
-        seen += 1
+    while node is not None:
         tag = node.tag or ""
-        if tag in _BLOCKS:
+        if tag in _LAYOUT and (tag == "table" or not heading):
             return None
         if tag == "tr":
             shape.rows += 1
@@ -73,7 +110,8 @@ def _measure(table: "LexborNode") -> _Shape | None:
         elif tag in ("td", "th"):
             width, length = width + 1, 0
             shape.cells += 1
-            shape.headings += tag == "th"
+            heading = tag == "th"
+            shape.headings += heading
             shape.widest = max(shape.widest, width)
         elif tag == "-text":
             text = (node.text_content or "").strip()

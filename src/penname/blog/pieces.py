@@ -23,17 +23,38 @@ class Piece(NamedTuple):
 
 @dataclass
 class Gathered:
-    """Pieces in reading order; `links` counts links to other pages, `images` counts pictures left out."""
+    """Pieces in reading order; `links` counts links to other pages, `images` counts pictures left out.
+
+    `caption_words` counts the words of the labels under pictures that were left out with them.
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     links: int = 0
     images: int = 0
     runs: int = 0
+    caption_words: int = 0
 
     def add(self, kind: str, text: str, run: int = 0) -> None:
         """Append a piece unless it is empty."""
         if text:
             self.pieces.append(Piece(kind, text, run))
+
+    def drop_caption(self, start: int) -> None:
+        """Take back the pieces from `start` on, which are the label of a picture, and count their words."""
+        self.caption_words += sum(len(piece.text.split()) for piece in self.pieces[start:])
+        del self.pieces[start:]
+
+    def settle_captions(self, start: int, stay: bool) -> None:
+        """Make the captions among the pieces from `start` on text, or take them out and count their words."""
+        settled = []
+        for piece in self.pieces[start:]:
+            if piece.kind != "caption":
+                settled.append(piece)
+            elif stay:
+                settled.append(Piece("text", piece.text))
+            else:
+                self.caption_words += len(piece.text.split())
+        self.pieces[start:] = settled
 
     def new_run(self) -> int:
         """Return a number that no list or table had before."""

@@ -54,6 +54,8 @@ class Cleaned:
     headings: frozenset[str] = frozenset()
     reason: str = ""
     """Why it is left out, where that is not for want of text."""
+    caption_words: int = 0
+    """Words of the labels under pictures that went with them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     links: int = 0
     images: int = 0
+    caption_words: int = 0
     masked: Counter[str] = field(default_factory=Counter)
     editors: Counter[str] = field(default_factory=Counter)
     urls: dict[int, str] = field(default_factory=dict)
@@ -142,7 +145,7 @@ def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
         masked = masked + in_title
     tags = tuple(dict.fromkeys(tag for name in row.tags if (tag := _line(name))))
     post = Post(row.id, title, row.date, tags, text, len(text.split()))
-    return Cleaned(row, post, body.links, body.images, masked, body.headings)
+    return Cleaned(row, post, body.links, body.images, masked, body.headings, caption_words=body.caption_words)
 
 
 def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
@@ -163,6 +166,8 @@ def tell(reading: Reading) -> None:
     """Say as events what was left out, taken out, masked and found twice."""
     if reading.left_out:
         events.note(f"Left out {_many(len(reading.left_out), 'post')} without text.")
+    if reading.caption_words:
+        events.note(f"Left out {_many(reading.caption_words, 'word')} of labels under pictures.")
     if reading.boilerplate:
         events.note(f"Found {_many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word.")
     if reading.masked:
@@ -188,10 +193,11 @@ def _gather(
     left_out: list[LeftOut] = []
     masked, editors = Counter[str](), Counter[str]()
     urls: dict[int, str] = {}
-    links = images = 0
+    links = images = caption_words = 0
     for cleaned in iter_cleaned(site, options):
         post = cleaned.post
         links, images = links + cleaned.links, images + cleaned.images
+        caption_words += cleaned.caption_words
         masked.update(cleaned.masked)
         editors[cleaned.row.editor] += 1
         if post.text:
@@ -212,6 +218,7 @@ def _gather(
         left_out=tuple(left_out),
         links=links,
         images=images,
+        caption_words=caption_words,
         masked=masked,
         editors=editors,
         urls=urls,

@@ -73,6 +73,7 @@ class Stats:
     average_words: float
     links: int
     images: int
+    caption_words: int
     longest: tuple[Long, ...]
     largest_post_share: float
     years: tuple[Year, ...]
@@ -108,6 +109,7 @@ def blog_stats(reading: Reading) -> Stats:
         average_words=round(words / reading.selected, 1) if reading.selected else 0.0,
         links=reading.links,
         images=reading.images,
+        caption_words=reading.caption_words,
         longest=tuple(Long(post.date, post.title, post.words) for post in longest),
         largest_post_share=round(share, 4),
         years=years_of(posts),

@@ -72,6 +72,8 @@ def _totals(stats: Stats) -> "Table":
     _add(table, "Average words a post", f"{stats.average_words:,.1f}")
     _add(table, "Estimated links", stats.links)
     _add(table, "Pictures", stats.images)
+    if stats.caption_words:
+        _add(table, "Words of labels left out", stats.caption_words)
     _add(table, "Largest post's share", f"{stats.largest_post_share:.1%}")
     return table
 
