@@ -138,6 +138,8 @@ TABLE = base64.b64encode((4).to_bytes(4, "little") + b"\0" * 4 + b"y" * 65).deco
         ({"normalizer": {**REPLACE, "content": "1" * 17}}, "content of its Replace"),
         ({"normalizer": {**REPLACE, "pattern": {"String": ""}}}, "neither a text of 1 to 16"),
         ({"normalizer": {**REPLACE, "pattern": {"Regex": "(ab?)+"}}}, "many forms"),
+        ({"normalizer": {**REPLACE, "pattern": {"Regex": "q*"}}}, "may find nothing"),
+        ({"decoder": {"type": "Strip", "content": " ", "start": 1, "stop": 1}}, "off both ends"),
         ({"normalizer": {"type": "Prepend", "prepend": "p" * 17}}, "prepend of its Prepend"),
         ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "?"}}, "table of normalisations is damaged"),
         ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": TABLE}}, "more than 64 bytes"),

@@ -25,6 +25,8 @@ _LONGEST_TEXT = 16
 _MOST_PARTS = 16
 _DEEPEST = 4
 _MOST_GROWTH = 32
+_MAYBE_NOTHING = re.compile(r"[?*|^$]|\{0?,|\{0\}|\\[bBAzZGK]")
+"""Signs of an expression that may match between two characters; those that models replace by have none of them."""
 _RUNS = 2
 """Repetitions without an end in one alternative of a pattern: those in use have one or two."""
 
@@ -96,8 +98,13 @@ def _check_part(part: dict[str, Any]) -> None:
     for name in ("start", "stop"):
         if not _is_whole(part.get(name, 0), _LONGEST_TEXT):
             raise ValueError(f"{name} of its {part['type']} is not a number from 0 to {_LONGEST_TEXT}")
+    if part.get("start") and part.get("stop"):
+        raise ValueError(f"its {part['type']} takes signs off both ends, which short tokens do not have")
     if part["type"] in ("Split", "Replace"):
         _check_searched(part.get("pattern"))
+        searched = part["pattern"].get("Regex", "")
+        if part["type"] == "Replace" and _MAYBE_NOTHING.search(searched.replace("[^", "[")):
+            raise ValueError("its Replace may find nothing and put a text there")
     elif part["type"] == "Precompiled":
         _check_table(part.get("precompiled_charsmap"))
     elif part["type"] == "TemplateProcessing":
