@@ -147,12 +147,12 @@ def peak_mib() -> float:
 
 def measure(folder: Path, keep_private: bool) -> dict[str, float]:
     """Read the whole site in this process."""
-    import markdown_it
+    import pyromark
     import selectolax.lexbor
 
     from penname.blog.read import ReadOptions, iter_posts
 
-    assert markdown_it and selectolax.lexbor
+    assert pyromark and selectolax.lexbor
     imported = peak_mib()
     began, cpu = time.perf_counter(), time.process_time()
     posts = words = 0

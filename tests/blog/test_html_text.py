@@ -33,7 +33,7 @@ def text(source: str, *, code: bool = False) -> str:
         ("<p>a<img src=x>b</p>", "a b"),
         ("<p>fine <img class='emoji' alt='🙂' src=x></p>", "fine 🙂"),
         ("<p>use <code>ls -l</code> now</p>", "use ls -l now"),
-        ("<p>the <code>&lt;video&gt;</code> tag</p>", "the video tag"),
+        ("<p>the <code>&lt;video&gt;</code> tag</p>", "the <video> tag"),
         ("<frameset><frame></frameset>text", "text"),
         ("<!doctype html><html><head><title>T</title></head><body><p>x</p></body></html>", "x"),
     ],

@@ -15,7 +15,8 @@ from penname.blog.block_text import gather_blocks, looks_like_blocks
 from penname.blog.html_text import gather_html
 from penname.blog.leftovers import is_lonely, strip_leftovers
 from penname.blog.markdown_text import gather_markdown
-from penname.blog.pieces import Gathered, Piece, join_pieces
+from penname.blog.pieces import Gathered, Piece, is_quoted, join_pieces, unquote
+from penname.blog.shortcodes import strip_shortcodes
 from penname.blog.unicode_text import normalise, normalise_code, normalise_line
 
 
@@ -46,21 +47,37 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
         gather_markdown(source, gathered, code=code)
     else:
         gather_html(source, gathered, code=code)
-    pieces = [piece for piece in map(_clean, gathered.pieces) if piece.text]
+    pieces = [piece for piece in _clean(gathered.pieces) if piece.text]
     headings = frozenset(piece.text for piece in pieces if piece.kind == "heading")
     return CleanBody(join_pieces(pieces), gathered.links, gathered.images, headings, gathered.caption_words)
 
 
 def clean_title(title: str) -> str:
-    """Return a post's title on one line: entities read, normalised, without leftovers."""
-    return " ".join(strip_leftovers(normalise(html.unescape(title))).split())
+    """Return a post's title on one line: entities read once, normalised, without leftovers."""
+    (title,) = strip_shortcodes([normalise(html.unescape(title))])
+    return " ".join(strip_leftovers(title).split())
 
 
-def _clean(piece: Piece) -> Piece:
-    """Normalise a piece and take the leftovers out; its text is empty when nothing worth reading is left."""
+def _clean(pieces: list[Piece]) -> list[Piece]:
+    """Normalise the pieces of a post and take the leftovers out; some are empty afterwards."""
+    texts = ["" if piece.kind == "code" else _spelt(piece.text) for piece in pieces]
+    if any("[" in text for text in texts):
+        texts = strip_shortcodes(texts)
+    return [_finished(piece, text) for piece, text in zip(pieces, texts, strict=True)]
+
+
+def _spelt(text: str) -> str:
+    """Normalise a piece; one with quoted code waits for `_finished`, as its stand-ins would be dropped."""
+    return text if is_quoted(text) else normalise_line(text)
+
+
+def _finished(piece: Piece, text: str) -> Piece:
+    """Return a piece with its text, which is empty when nothing worth reading is left."""
     if piece.kind == "code":
         return Piece("code", normalise_code(piece.text))
-    text = strip_leftovers(normalise_line(piece.text))
+    text = strip_leftovers(text)
+    if is_quoted(text):
+        text = normalise(unquote(text))
     if is_lonely("".join(text.split(maxsplit=1)[1:]) if piece.kind == "item" else text):
         text = ""
     return piece if text is piece.text else Piece(piece.kind, text, piece.run)

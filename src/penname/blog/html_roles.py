@@ -17,9 +17,10 @@ BLOCKS = names(
 _SPECIAL_BLOCKS = names(
     "h1 h2 h3 h4 h5 h6 ul ol menu dir li table form label legend figcaption figure blockquote details dialog"
 )
-_SPECIAL_INLINES = names("img a pre xmp listing plaintext sup sub q math")
+INLINE_CODE = names("code tt kbd samp")
+_SPECIAL_INLINES = names("img a pre xmp listing plaintext sup sub q math") | INLINE_CODE
 _PLAIN_NAMES = names(
-    "b strong i em u s strike del ins small big span font code tt kbd samp var cite abbr acronym dfn mark time bdi "
+    "b strong i em u s strike del ins small big span font var cite abbr acronym dfn mark time bdi "
     "bdo ruby rb wbr nobr data slot picture source track area"
 )
 LISTS = frozenset(["ul", "ol", "menu", "dir"])

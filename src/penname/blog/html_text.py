@@ -14,9 +14,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from penname.blog import html_math, html_skip, html_tables
-from penname.blog.html_roles import BLOCK, BLOCK_PLUS, COMMENT, INLINE, LINE_END, LISTS, PLAIN, TEXT, role_of, roles
+from penname.blog.html_roles import (
+    BLOCK,
+    BLOCK_PLUS,
+    COMMENT,
+    INLINE,
+    INLINE_CODE,
+    LINE_END,
+    LISTS,
+    PLAIN,
+    TEXT,
+    role_of,
+    roles,
+)
 from penname.blog.html_skip import CAPTION, KEPT_LINES, LINE, UNSEEN
-from penname.blog.pieces import Gathered, Piece
+from penname.blog.pieces import Gathered, Piece, quote
 from penname.blog.prose import is_prose, is_sentence
 
 if TYPE_CHECKING:
@@ -164,6 +176,9 @@ class _Walk:
         elif tag == "q":
             self.text.append('"')
             return lambda: self.text.append('"')
+        elif tag in INLINE_CODE:
+            start = len(self.text)
+            return lambda: self.leave_code(start)
         elif tag == "math":
             self.add_formula(html_math.math_text(node), attributes.get("display") == "block")
         elif tag == "script":
@@ -208,6 +223,10 @@ class _Walk:
         """End a form."""
         self.leave_block()
         self.forms -= 1
+
+    def leave_code(self, start: int) -> None:
+        """End inline code: a bracket in it is never a shortcode's."""
+        self.text[start:] = map(quote, self.text[start:])
 
     def leave_kept(self) -> None:
         """End an element that shows line ends."""

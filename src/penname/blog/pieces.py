@@ -7,6 +7,25 @@ gathered.add("text", "Hello, world.")
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+_STAND_INS = {"[": "\ufdd0", "{": "\ufdd1"}  # no characters: Unicode leaves them to a program's inner use
+_QUOTE = str.maketrans(_STAND_INS)
+_UNQUOTE = str.maketrans({stand_in: sign for sign, stand_in in _STAND_INS.items()})
+
+
+def quote(text: str) -> str:
+    """Return inline code with stand-ins for the brackets that could be taken for a shortcode's."""
+    return text.translate(_QUOTE) if "[" in text or "{" in text else text
+
+
+def unquote(text: str) -> str:
+    """Return the text with the brackets that `quote` put aside."""
+    return text.translate(_UNQUOTE)
+
+
+def is_quoted(text: str) -> bool:
+    """Whether a text holds stand-ins."""
+    return "\ufdd0" in text or "\ufdd1" in text
+
 
 class Piece(NamedTuple):
     """A run of text that stands on its own.
