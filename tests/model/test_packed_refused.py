@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from tiny_models import VERSE, random_model, tiny_tokenizer
 
 from penname.core.errors import InputError
-from penname.model import quantise
-from penname.model.base import load_base, write_base
+from penname.model import base, quantise
+from penname.model.base import general_texts, load_base, replay_texts, write_base
 from penname.model.gpt import RopeScaling
 from penname.text.tokenizer import encode_plain
 
@@ -163,3 +163,14 @@ def test_a_tokenizer_of_more_tokens_than_the_network(folder: Path) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(value))
     with pytest.raises(InputError, match="tokenizer of 5001 tokens and a network of 320"):
         load_base(folder)
+
+
+def test_texts_that_unpack_to_more_than_a_base_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_base(folder, random_model(), tiny_tokenizer(), 5, ["x" * 2_000], "", group=32, general_texts=["y" * 600] * 2)
+    assert len(next(replay_texts(folder))) == 2_000
+    assert len(general_texts(folder)) == 2
+    monkeypatch.setattr(base, "_LARGEST_TEXT", 1_000)
+    with pytest.raises(InputError, match=r"replay.txt.bz2 holds a document of more than 1,000 characters"):
+        next(replay_texts(folder))
+    with pytest.raises(InputError, match=r"general.txt.bz2 holds more than 1,000 characters"):
+        general_texts(folder)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_models import VERSE, hugging_face_folder, random_model, tiny_tokenizer, trained_model
 
+from penname.core import events
 from penname.core.errors import InputError, PennameError
 from penname.model.base import load_base, write_base
 from penname.model.folder import LoadedModel, load_model, save_model
@@ -86,6 +87,24 @@ def test_an_export_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
     hugging_face_folder(tmp_path / "llama", "llama")
     with pytest.raises(InputError, match="not an earlier export"):
         export_hf(loaded, tmp_path / "llama")
+
+
+def test_what_an_export_lacks_is_said_and_it_is_read_again(tmp_path: Path) -> None:
+    generation = {"temperature": 0.7, "num_beams": 4, "eos_token_id": 0}
+    model = random_model(rope_scaling=RopeScaling("llama3", 8.0, 1.0, 4.0, 64))
+    loaded = loaded_model(model, tmp_path, generation=generation)
+    said: list[events.Event] = []
+    with events.listening(said.append):
+        export_hf(loaded, tmp_path / "out")
+    notes = [event.text for event in said if event.kind == "note"]
+    assert notes == [
+        "Left out of generation_config.json, for they are not used here: 'num_beams'.",
+        "The model has no card (README.md), so the export gets a line instead.",
+    ]
+    again = load_model(tmp_path / "out")
+    assert again.config == model.config
+    assert torch.equal(again.model(IDS), model(IDS))
+    assert again.generation["temperature"] == 0.7
 
 
 # -- GGUF -------------------------------------------------------------------------------------------------------------

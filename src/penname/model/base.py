@@ -37,6 +37,8 @@ TOKENIZER = "tokenizer.json"
 CARD = "card.md"
 REPLAY = "replay.txt.bz2"
 GENERAL = "general.txt.bz2"
+_LARGEST_TEXT = 32_000_000
+"""Characters of a text to replay, and of all general texts; the shipped base has 16 million in all."""
 LARGEST = 34 * 2**20
 """Bytes that the files may have together."""
 
@@ -122,13 +124,20 @@ def replay_texts(folder: Path | None = None) -> Iterator[str]:
     if folder is None:
         _check_shipped(REPLAY)
         folder = base_folder()
-    return read_documents(folder / REPLAY)
+    return read_documents(folder / REPLAY, _LARGEST_TEXT)
 
 
 def general_texts(folder: Path | None = None) -> list[str]:
     """A small held-out sample of the base's own kinds of text, to measure forgetting on; empty where there is none."""
     path = (folder or base_folder()) / GENERAL
-    return list(read_documents(path)) if path.is_file() else []
+    texts: list[str] = []
+    size = 0
+    for text in read_documents(path, _LARGEST_TEXT) if path.is_file() else ():
+        size += len(text)
+        if size > _LARGEST_TEXT:
+            raise InputError(f"{path} holds more than {_LARGEST_TEXT:,} characters: fetch the base again.")
+        texts.append(text)
+    return texts
 
 
 def write_base(

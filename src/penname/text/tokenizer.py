@@ -9,6 +9,7 @@ The splitting pattern is Qwen2's, so that an exported GGUF file can name a pre-t
 """
 
 import contextlib
+import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -214,21 +215,28 @@ def _plain_batch(tokenizer: "Tokenizer", texts: list[str]) -> list[list[int]]:
         tokenizer.encode_special_tokens = previous
 
 
-def read_documents(path: Path) -> Iterator[str]:
+def read_documents(path: Path, largest: int | None = None) -> Iterator[str]:
     """Yield the documents of a UTF-8 text file (also .bz2, .gz, .xz), separated by lines that hold only the end mark.
 
-    Blank edges are stripped and empty documents skipped. Bytes that are not UTF-8 are an `InputError`.
+    Blank edges are stripped and empty documents skipped. Bytes that are not UTF-8 are an `InputError`,
+    and so is a document of more than `largest` characters: a compressed file may hold a thousand times what it weighs.
     """
     from penname.text.plain import open_text
 
     lines: list[str] = []
+    room = math.inf if largest is None else largest
     try:
         with open_text(path) as file:
-            for line in file:
+            for line in iter(lambda: file.readline(_PIECE), ""):
+                room -= len(line)
+                if room < 0:
+                    raise InputError(
+                        f"{path} holds a document of more than {largest:,} characters: fetch the file again."
+                    )
                 if line.rstrip("\r\n") == END_OF_TEXT:
                     if text := "".join(lines).strip():
                         yield text
-                    lines = []
+                    lines, room = [], math.inf if largest is None else largest
                 else:
                     lines.append(line)
     except UnicodeDecodeError as error:

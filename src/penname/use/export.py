@@ -11,10 +11,12 @@ What is there already is overwritten only when it is an export itself.
 from pathlib import Path
 from typing import Literal, get_args
 
+from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import replacing
 from penname.core.folders import settle_folder
 from penname.model.folder import LoadedModel, is_ours, save_model
+from penname.model.hf_config import shown
 
 GGUFType = Literal["q8_0", "f16", "f32"]
 _KEPT = (
@@ -30,6 +32,7 @@ _KEPT = (
     "max_new_tokens",
 )
 """Settings of `generation_config.json` that go along; the ids of special tokens are written anew."""
+_WRITTEN_ANEW = ("bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config")
 
 
 def export_hf(loaded: LoadedModel, out: Path) -> Path:
@@ -42,6 +45,7 @@ def export_hf(loaded: LoadedModel, out: Path) -> Path:
         raise InputError(f"{out} is a file: give the path of a new folder.")
     if out.is_dir() and any(out.iterdir()) and not is_ours(out):
         raise InputError(f"{out} is not empty and not an earlier export: give the path of a new folder.")
+    _say_missing(loaded)
     save_model(
         out,
         loaded.model,
@@ -51,6 +55,17 @@ def export_hf(loaded: LoadedModel, out: Path) -> Path:
         end=loaded.end,
     )
     return out
+
+
+def _say_missing(loaded: LoadedModel) -> None:
+    """What the export will not have of what a reader might look for."""
+    left = sorted(key for key in loaded.generation if key not in (*_KEPT, *_WRITTEN_ANEW))
+    if left:
+        events.note(
+            f"Left out of generation_config.json, for they are not used here: {', '.join(map(shown, left[:8]))}."
+        )
+    if not loaded.card:
+        events.note("The model has no card (README.md), so the export gets a line instead.")
 
 
 def export_gguf(loaded: LoadedModel, out: Path, dtype: GGUFType = "q8_0") -> Path:
