@@ -1,5 +1,6 @@
 """The split: whole posts, stable, fair in words, never a copy of a training post."""
 
+import hashlib
 from dataclasses import dataclass
 
 import pytest
@@ -135,3 +136,56 @@ def test_the_sentence_gives_the_figures() -> None:
     assert split_posts(even_blog(100)).sentence() == (
         "train 90 posts, 45,000 words (90.0%); validation 5 posts, 2,500 words (5.0%); test 5 posts, 2,500 words (5.0%)"
     )
+
+
+def digest(sides: dict[int, str]) -> str:
+    return hashlib.sha256(repr(sorted(sides.items())).encode()).hexdigest()[:16]
+
+
+def test_an_ordinary_blog_is_split_as_it_always_was() -> None:
+    """Figures of all experiments stand on these sides; 943 posts are as many as the sample has."""
+    posts = [Item(number, 200 + (number * 7919) % 700) for number in range(1, 944)]
+    assert digest(split_posts(posts).sides) == "950af5fba1765ecd"
+    posts = [Item(number, 300 + (number * 104729) % 3400) for number in range(1, 250)]
+    assert digest(split_posts(posts, [(3, 17), (40, 41)]).sides) == "c57f295d62c467fd"
+
+
+@given(blogs(fewest=20, shortest=20))
+def test_no_large_post_is_held_out_while_small_ones_do(posts: list[Item]) -> None:
+    """Small posts of more than twice what is wanted do."""
+    total = sum(post.words for post in posts)
+    small = sum(post.words for post in posts if post.words <= LARGEST * total)
+    split = split_posts(posts)
+    large = [post.words / total for post in posts if split.sides[post.id] != TRAIN and post.words > LARGEST * total]
+    for name in (VALIDATION, TEST):
+        assert split.figures[name].share <= 0.15 or not small
+    if small > 0.5 * total:
+        assert not large
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [2] * 30 + [1000] * 10,
+        [2, 3, 5, 4, 900, 1200, 800, 700, 1000, 1100, 600, 900],
+        [16, 2] * 8 + [300] * 25,
+        [40, 900] * 7,
+    ],
+)
+def test_a_side_is_not_measured_on_a_handful_of_words_where_there_are_others(sizes: list[int]) -> None:
+    split = split_posts([Item(number, words) for number, words in enumerate(sizes, 1)])
+    for name in (VALIDATION, TEST):
+        assert 0.025 <= split.figures[name].share <= 0.15
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1, 5000, 6000, 4000], [3000, 10, 10, 10], [10] * 6 + [400] * 6])
+def test_too_little_to_measure_on_is_said_and_not_used(sizes: list[int]) -> None:
+    split = split_posts([Item(number, words) for number, words in enumerate(sizes, 1)])
+    assert split.figures[VALIDATION].words == split.figures[TEST].words == 0
+    assert "too few to measure anything" in split.thin() and split.thin().endswith("with --pages and --drafts.")
+
+
+def test_few_words_are_warned_of_with_their_number() -> None:
+    assert split_posts(even_blog(200)).thin() == ""
+    said = split_posts(even_blog(60, 100)).thin()
+    assert "the validation posts hold 300 words" in said and "the test posts hold 300 words" in said

@@ -208,8 +208,10 @@ def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
 def _tell_split(posts: Sequence[Head | Post], split: Split, options: PrepareOptions) -> None:
     """Say what is held out, and whether a post is so large that it is capped."""
     events.note(f"Split by {options.how}: {split.sentence()}.")
-    if not split.figures["validation"].posts:
+    if not split.figures["validation"].posts and not split.given_up:
         events.warn("No post can be held out: nothing can be measured on text the model has not seen.")
+    if thin := split.thin():
+        events.warn(thin)
     training = [post for post in posts if split.sides[post.id] == TRAIN]
     total = sum(post.words for post in training)
     large = [post for post in training if post.words > options.cap * total]
