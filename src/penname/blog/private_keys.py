@@ -1,10 +1,14 @@
-"""Keys, tokens, passwords, bank accounts and card numbers in text.
+"""Keys, tokens and passwords in text.
 
-    for start, end in find_keys("token ghp_0123456789abcdef0123456789abcdef0123"): ... for kind, start, end in
-    find_accounts("DE89 3704 0044 0532 0130 00"): ...   # "iban" or "card", checksums right
+    for start, end in find_keys("token ghp_0123456789abcdef0123456789abcdef0123"): ...
 
-Keys are known by their issuer's prefix or by their looks: 32 hexadecimal digits and more, or 32 characters
-and more that mix cases and digits as no word does.
+In: any text. Out: where its secrets stand. They are known by their issuer's prefix, by the word before them, or by
+their looks: 32 hexadecimal digits and more, or 32 characters and more that mix cases and digits as no word does.
+
+What only names something stays: 40 hexadecimal digits (a Git commit), digits behind a word such as "sha256",
+"commit" or "checksum" or before a file's name, pictures in base64, public keys, and what stands in an address
+unless its parameter or folder is called a key, a token or the like. Every pattern is tried once at each place where
+it can begin: the time grows with the length of the text.
 """
 
 import itertools
@@ -13,211 +17,194 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from penname.blog.leftovers import has_long_word
-
-_LONG = 16  # characters; no token is shorter
-_LONG_WORD = re.compile(rf"(?<!\S)\S{{{_LONG},}}")
+_CLASSES = bytes(32 if byte in b"\t\n\r\v\f " else 97 for byte in range(256))
+_LONG = b"a" * 16  # no token is shorter
 # Tokens with a prefix that their issuers chose so that they can be found.
 _PREFIXED = re.compile(
-    r"""(?<![A-Za-z0-9])(?:
-      (?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA)[A-Z0-9]{16}
-    | gh[pousr]_[A-Za-z0-9]{20,255} | github_pat_\w{20,255} | glpat-[\w-]{20,255}
-    | xox[abeoprs]-[A-Za-z0-9-]{10,255} | xapp-[A-Za-z0-9-]{20,255}
-    | (?:[rs]k|pk)_(?:live|test)_[A-Za-z0-9]{10,255} | whsec_[A-Za-z0-9+/=]{16,255}
-    | sk-(?=[\w-]{0,80}\d)[\w-]{20,255}
-    | AIza[\w-]{35} | ya29\.[\w-]{20,255} | GOCSPX-[\w-]{20,255}
-    | hf_[A-Za-z0-9]{30,255} | npm_[A-Za-z0-9]{36} | pypi-[\w-]{50,255} | SG\.[\w-]{16,64}\.[\w-]{16,64}
-    | dop_v1_[a-f0-9]{64} | tskey-[\w-]{20,255} | AGE-SECRET-KEY-1[A-Z0-9]{50,80}
-    | \d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])
-    | eyJ[\w-]{8,4000}\.[\w-]{8,8000}(?:\.[\w-]{0,4000})?
-    | (?:0x)?(?=[a-fA-F]{0,4000}\d)(?=\d{0,4000}[a-fA-F])[0-9a-fA-F]{32,4000}(?![0-9A-Za-z])
-    )""",
-    re.VERBOSE,
+    r"AKIA[A-Z0-9]{16}|ASIA[A-Z0-9]{16}|AGPA[A-Z0-9]{16}|AIDA[A-Z0-9]{16}|AROA[A-Z0-9]{16}|AN[PV]A[A-Z0-9]{16}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-(?<![\w-]glpat-)[\w-]{20,}"
+    r"|xox[abeoprs]-(?<![A-Za-z0-9-]xox.-)[A-Za-z0-9-]{10,}|xapp-(?<![\w-]xapp-)[A-Za-z0-9-]{20,}"
+    r"|[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|pk_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}"
+    r"|sk-(?<![\w-]sk-)(?=[\w-]{0,80}\d)[\w-]{20,}"
+    r"|AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-(?<![\w-]GOCSPX-)[\w-]{20,}"
+    r"|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{36}|pypi-(?<![\w-]pypi-)[\w-]{50,}|SG\.[\w-]{16,64}\.[\w-]{16,64}"
+    r"|dop_v1_[a-f0-9]{64}|tskey-(?<![\w-]tskey-)[\w-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{50,}"
+    r"|eyJ(?<![\w-]eyJ)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
 )
-_SLACK_HOOK = re.compile(r"https://hooks\.slack\.com/services/[\w/]{10,200}")
+_BOT = re.compile(r"(?<![A-Za-z0-9])\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])")
+_HEX = re.compile(r"(?<![A-Za-z0-9])(?:0x)?[0-9a-fA-F]{32,}(?![0-9A-Za-z])")
+_HOOK = re.compile(
+    r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks|[\w-]{1,63}\.webhook\.office\.com)/[\w/@-]{10,400}"
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/:@]{1,100}:[^\s/@]{1,100}(?=@)")
-_RANDOM_IN_ADDRESS = re.compile(r"(?<![\w-])[\w-]{32,4000}(?![\w-])", re.ASCII)
-_RANDOM = re.compile(r"(?<![\w+/=-])[\w+/-]{32,4000}={0,2}(?![\w+/=-])", re.ASCII)
+_RANDOM = re.compile(r"(?<![\w+/=-])[\w+/-]{32,}={0,2}(?![\w+/=-])", re.ASCII)
+_IN_ADDRESS = re.compile(r"(?<=[/?&#;])([\w.-]{1,40})[=/]([^/?&#=;\"'<>()\[\]]{16,})")
+_SECRET_NAME = re.compile(
+    r"(?:key|token|secret|sig|signature|password|passwd|pwd|auth|clef?|reset|invite|hooks?|magic|confirm|session|sid)s?$",
+    re.IGNORECASE,
+)
+# Base64 of pictures (PNG, GIF, JPEG, WebP, SVG, ICO) and public SSH keys.
+_PUBLIC = re.compile(r"iVBORw0KGgo|R0lGOD|/9j/|UklGR|PHN2Zy|PD94bW|AAABAA|AAAA[BCE][23]|sha(?:1|224|256|384|512)[-_]|data:")
+# Words before a checksum or a name made of digits; figures in them are left out ("sha256", "md5").
+_DIGEST_WORDS = frozenset(
+    "sha md blake crc commit commits checksum checksums hash hashes digest rev revision etag fingerprint sum md sha shasum"
+    " git blob tree index parent merge checkout cherry version image docker block transaction tx uuid guid prüfsumme"
+    " somme suma".split()
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_FILE_AFTER = re.compile(r"\s{1,2}\*?[\w./-]{1,80}\.[A-Za-z]\w{0,5}(?!\w)|[^\n]{0,24}\b(?:hash|checksum|digest|commit|version)\b")
+_ANNOUNCED = re.compile(
+    r"(?:key|token|secret|passwor[dt]|passphrase|credentials?)s?[\"'`]?(?:\s{0,3}[:=]\s{0,3}|\s(?:is|was|ist|=)\s|\s)[\"'`(]?$",
+    re.IGNORECASE,
+)
 # What announces a secret, and the secret after it: eight signs or more with a letter and a digit among them.
 _SECRET_WORDS = (
-    "password", "passwort", "passwd", "pwd", "passphrase", "contraseña", "senha", "mot de passe",
-    "api key", "api_key", "api-key", "apikey", "access token", "access_token", "auth token", "auth_token",
-    "secret", "secret key", "secret_key", "secret access key", "secret_access_key", "bearer",
+    "password", "passwort", "passwd", "pwd", "passphrase", "contraseña", "senha", "mot de passe", "kennwort",
+    "wachtwoord", "lösenord", "hasło", "heslo", "parola", "salasana", "пароль", "密码", "密碼", "パスワード", "비밀번호",
+    "api key", "api_key", "api-key", "apikey", "token", "secret", "secret key", "secret_key", "secret access key",
+    "secret_access_key", "private key", "private_key", "bearer",
 )  # fmt: skip
-_SECRET_PARTS = (
-    "pass",
-    "pwd",
-    "contrase",
-    "senha",
-    "key",
-    "token",
-    "secret",
-    "bearer",
-)  # one in each of them
+_SECRET_PARTS = ("pass", "pwd", "contrase", "senha", "wort", "woord", "heslo", "parola", "key", "token", "secret", "bearer")
+_FOREIGN_PARTS = ("lösen", "hasło", "salasa", "пароль", "密", "パス", "비밀")  # one of both in each of the words
 _SECRET = re.compile(
-    r"(?:(?:\ is|\s?[:=])\s{0,3}|(?<=[Bb]earer)\s{1,3})[\"'`]?"
-    r"(?P<value>(?=[^\s\"'`<>]{0,200}\d)(?=[^\s\"'`<>]{0,200}[A-Za-z])[^\s\"'`<>]{8,200})"
+    r"(?:(?:\ is|\ ist|\ est|\ es|\s?[:=：])\s{0,3}|(?<=[Bb]earer)\s{1,3})[\"'`]?"
+    r"(?P<value>(?=[^\s\"'`<>]{0,200}\d)(?=[^\s\"'`<>]{0,200}[^\W\d_])[^\s\"'`<>]{8,200})"
 )
 _PEM_START = "-----BEGIN "
-_PEM_END = "-----END "
+_PEM_HEADER = re.compile(r"-----BEGIN [A-Z0-9 ]{1,40}-----")
+_PEM_END = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
+_PEM_WORD = re.compile(r"\s{0,9}(\S{1,4000})")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_PEM_STRANGE = 8  # words of a block that are no base64: "Proc-Type: 4,ENCRYPTED"
 _FEWEST_DIGITS = 4
 _LEAST_ENTROPY = 4.0  # bits a character; English words of this length stay below 3.9
 _LEAST_CHANGES = 0.35  # share of neighbours that differ in kind: lower, upper, digit
-
-_IBAN_START = re.compile(r"[A-Z]{2}\d{2}(?=[ A-Z0-9])")
-# Lengths of national formats (SWIFT's IBAN registry).
-_IBAN_LENGTHS = dict(
-    pair.split(":")
-    for pair in [
-        "AD:24",
-        "AE:23",
-        "AL:28",
-        "AT:20",
-        "AZ:28",
-        "BA:20",
-        "BE:16",
-        "BG:22",
-        "BH:22",
-        "BR:29",
-        "BY:28",
-        "CH:21",
-        "CR:22",
-        "CY:28",
-        "CZ:24",
-        "DE:22",
-        "DK:18",
-        "DO:28",
-        "EE:20",
-        "EG:29",
-        "ES:24",
-        "FI:18",
-        "FO:18",
-        "FR:27",
-        "GB:22",
-        "GE:22",
-        "GI:23",
-        "GL:18",
-        "GR:27",
-        "GT:28",
-        "HR:21",
-        "HU:28",
-        "IE:22",
-        "IL:23",
-        "IQ:23",
-        "IS:26",
-        "IT:27",
-        "JO:30",
-        "KW:30",
-        "KZ:20",
-        "LB:28",
-        "LC:32",
-        "LI:21",
-        "LT:20",
-        "LU:20",
-        "LV:21",
-        "MC:27",
-        "MD:24",
-        "ME:22",
-        "MK:19",
-        "MR:27",
-        "MT:31",
-        "MU:30",
-        "NL:18",
-        "NO:15",
-        "PK:24",
-        "PL:28",
-        "PS:29",
-        "PT:25",
-        "QA:29",
-        "RO:24",
-        "RS:22",
-        "SA:24",
-        "SC:31",
-        "SE:24",
-        "SI:19",
-        "SK:24",
-        "SM:27",
-        "TN:24",
-        "TR:26",
-        "UA:29",
-        "VA:22",
-        "VG:24",
-        "XK:20",
-    ]
-)
-_CARD = re.compile(r"(?<![\d.,/-])(?:\d[ -]?){14,15}\d(?![\d]|[-.,/]\d)")
-_CARD_STARTS = re.compile(r"3[47]|4|5[1-5]|6(?:011|5)|2[2-7]|35")
 
 
 def find_keys(text: str) -> Iterator[tuple[int, int]]:
     """Yield `(start, end)` of each key, token or password in `text`; they may overlap."""
     if _PEM_START in text:
         yield from _find_pem(text)
-    for word in _LONG_WORD.finditer(text) if has_long_word(text, _LONG) else ():
-        yield from _find_in_word(text, word.start(), word.end())
-    yield from _find_secrets(text)
+    for start, end in _long_words(text):
+        yield from _find_in_word(text, start, end)
+    if any(digit in text for digit in "0123456789"):
+        yield from _find_secrets(text)
 
 
-def find_accounts(text: str, runs: list[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
-    """Yield `("iban" or "card", start, end)` of each account or card number whose checksum is right.
-
-    `runs` are the runs of digits in `text` (`private_phones.digit_runs`); every account number has one.
-    """
-    for match in _IBAN_START.finditer(text) if runs else ():
-        if not text[match.start() - 1 : match.start()].isalnum() and (end := _end_of_iban(text, match.start())):
-            yield "iban", match.start(), end
-    for start, stop in runs:
-        for match in _CARD.finditer(text, start, stop):
-            if _is_card([int(sign) for sign in match[0] if sign.isdigit()]):
-                yield "card", match.start(), match.end()
-
-
-def _is_card(digits: list[int]) -> bool:
-    """Whether the digits have an issuer's prefix, that issuer's length and the right check digit."""
-    length = 15 if digits[0] == 3 and digits[1] in (4, 7) else 16
-    return len(digits) == length and _CARD_STARTS.match("".join(map(str, digits))) is not None and _is_luhn(digits)
+def _long_words(text: str) -> Iterator[tuple[int, int]]:
+    """Yield `(start, end)` of each word that is long enough for a token."""
+    shape = text.encode("latin-1", "replace").translate(_CLASSES)
+    done = 0
+    while (at := shape.find(_LONG, done)) >= 0:
+        start = max(done, shape.rfind(b" ", done, at) + 1)
+        done = shape.find(b" ", at)
+        done = done if done >= 0 else len(shape)
+        yield start, done
 
 
 def _find_pem(text: str) -> Iterator[tuple[int, int]]:
-    """Yield each PEM block; one without an end goes on to the next blank line."""
-    start = text.find(_PEM_START)
-    while start >= 0:
-        stop = text.find(_PEM_END, start)
-        if stop >= 0:
-            close = text.find("-----", stop + len(_PEM_END))
-            end = close + 5 if close >= 0 else len(text)
-        else:
-            blank = text.find("\n\n", start)
-            end = blank if blank >= 0 else len(text)
-        yield start, end
-        start = text.find(_PEM_START, end)
+    """Yield each PEM block; without an end it goes as far as its base64 does. A header in a sentence is none."""
+    done = 0
+    while header := _PEM_HEADER.search(text, done):
+        done = _end_of_pem(text, header.end()) or header.end()
+        if done > header.end():
+            yield header.start(), done
+
+
+def _end_of_pem(text: str, start: int) -> int:
+    """Where the block ends whose body begins at `start`; 0 when no key's body is there."""
+    end = at = start
+    strange, keyed = 0, False
+    while strange <= _PEM_STRANGE and (word := _PEM_WORD.match(text, at)):
+        if mark := _PEM_END.match(text, word.start(1)):
+            return mark.end() if keyed or not strange else end if end > start else 0
+        base64 = _BASE64.match(word[1])
+        whole = base64 is not None and base64.end() == len(word[1])
+        if whole and (len(word[1]) >= 16 or word[1].startswith("MII")):
+            keyed, end = True, word.end()
+        strange += not whole
+        at = word.end()
+        if not keyed and strange == 0 and not whole:
+            break
+    return end if keyed else 0
 
 
 def _find_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands after "password:" and its like."""
     lower = text.lower()
-    if not any(part in lower for part in _SECRET_PARTS):
+    if not any(part in lower for part in _SECRET_PARTS) and (
+        lower.isascii() or not any(part in lower for part in _FOREIGN_PARTS)
+    ):
         return
     if len(lower) != len(text):  # a few capitals grow when lowered: then positions would not fit
-        lower = text
+        lower = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
     for word in _SECRET_WORDS:
         at = lower.find(word)
         while at >= 0:
             match = _SECRET.match(text, at + len(word))
             if match and not match["value"].startswith(("[", "http")):
-                yield match.start("value"), match.end("value")
+                yield match.start("value"), match.start("value") + len(_without_stop(match["value"]))
             at = lower.find(word, at + 1)
+
+
+def _without_stop(value: str) -> str:
+    """Leave the comma, stop or bracket that ends a sentence to the sentence."""
+    shorter = value.rstrip(".,;:)]}")
+    return shorter if len(shorter) >= 8 else value
 
 
 def _find_in_word(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     word = text[start:end]
-    for pattern in (_SLACK_HOOK, _CREDENTIALS, _PREFIXED):
-        for match in pattern.finditer(word):
+    for match in _PREFIXED.finditer(word):
+        if not word[match.start() - 1 : match.start()].isalnum():
             yield start + match.start(), start + match.end()
-    if len(word) >= 32:
-        for match in (_RANDOM_IN_ADDRESS if "://" in word else _RANDOM).finditer(word):
-            if _is_random(match[0]):
+    if ":" in word:
+        for pattern in (_HOOK, _CREDENTIALS, _BOT):
+            for match in pattern.finditer(word):
                 yield start + match.start(), start + match.end()
+    if "://" in word or word.startswith("www."):
+        yield from _find_in_address(word, start)
+    elif len(word) >= 32:
+        yield from _find_random(text, word, start)
+
+
+def _find_in_address(word: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the secrets of an address: what its parameter or its folder calls one."""
+    for match in _IN_ADDRESS.finditer(word):
+        if _SECRET_NAME.search(match[1]) and _is_mixed(match[2]):
+            yield start + match.start(2), start + match.end(2)
+
+
+def _find_random(text: str, word: str, start: int) -> Iterator[tuple[int, int]]:
+    for match in _HEX.finditer(word):
+        if _is_secret_hex(text, start + match.start(), start + match.end()):
+            yield start + match.start(), start + match.end()
+    for match in _RANDOM.finditer(word):
+        if not _PUBLIC.match(match[0]) and _is_random(match[0]) and not _is_digest(text, start + match.start()):
+            yield start + match.start(), start + match.end()
+
+
+def _is_secret_hex(text: str, start: int, end: int) -> bool:
+    """Whether hexadecimal digits are no commit and no checksum: nothing around them says so."""
+    digits = text[start:end]
+    if not _is_mixed(digits.removeprefix("0x")):
+        return False
+    if _ANNOUNCED.search(text[max(0, start - 24) : start]):
+        return True
+    if len(digits) == 40 and digits in (digits.lower(), digits.upper()):
+        return False
+    return not _is_digest(text, start) and not _FILE_AFTER.match(text[end : end + 100])
+
+
+def _is_digest(text: str, start: int) -> bool:
+    """Whether the words before say that a checksum or an identifier follows."""
+    line = text[max(0, start - 60) : start].rpartition("\n")[2]
+    return not _DIGEST_WORDS.isdisjoint(_WORD.findall(line.lower()))
+
+
+def _is_mixed(text: str) -> bool:
+    """Whether there are letters and digits."""
+    return any(map(str.isdigit, text)) and any(map(str.isalpha, text))
 
 
 def _is_random(text: str) -> bool:
@@ -238,27 +225,3 @@ def _entropy(text: str) -> float:
     """Return Shannon's entropy of the signs of `text`, in bits a sign."""
     counts = Counter(text)
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
-
-
-def _end_of_iban(text: str, start: int) -> int:
-    """Return where the account number that starts at `start` ends, 0 when its length or checksum is wrong."""
-    wanted = int(_IBAN_LENGTHS.get(text[start : start + 2], 0))
-    signs: list[str] = []
-    end = start
-    while len(signs) < wanted and end < len(text):
-        sign = text[end]
-        if sign.isascii() and (sign.isdigit() or sign.isupper()):
-            signs.append(sign)
-        elif sign != " ":
-            return 0
-        end += 1
-    if not wanted or len(signs) < wanted or text[end : end + 1].isalnum():
-        return 0
-    number = int("".join(str(int(sign, 36)) for sign in signs[4:] + signs[:4]))
-    return end if number % 97 == 1 else 0
-
-
-def _is_luhn(digits: list[int]) -> bool:
-    """Whether the last digit is the check digit of ISO/IEC 7812-1."""
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
