@@ -32,9 +32,7 @@ _REACH = 100
 
 _NAME_SIGNS = frozenset("_.+%-")
 _LONGEST_NAME = 64
-_DOMAIN = re.compile(
-    r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?!(?:png|jpe?g|gif|svg|webp|css|js)\b)[^\W\d_]{2,24}"
-)
+_DOMAIN = re.compile(r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?!(?:png|jpe?g|gif|svg|webp|css|js)\b)[^\W\d_]{2,24}")
 # name [at] example [dot] org, name(at)example.org, name at example dot com
 _VEIL = re.compile(r"[\[({<]\s?(?:at|arroba|ät|chez|@)\s?[\])}>]\s?", re.IGNORECASE)
 _VEILED_HOST = re.compile(
@@ -43,9 +41,10 @@ _VEILED_HOST = re.compile(
 _SPOKEN_HOST = re.compile(
     r" at [\w-]{1,63} dot (?:com|org|net|edu|info|io|dev|me|eu|uk|de|fr|es|it|nl|pl|br)\b", re.IGNORECASE
 )
-_NO_NAMES = frozenset(
-    "look find is are live lives hosted available me us it more blog site page here them".split()
-)
+_NO_NAMES = {
+    "look", "find", "is", "are", "live", "lives", "hosted", "available", "me", "us", "it", "more", "blog",
+    "site", "page", "here", "them",
+}  # fmt: skip
 """What stands before "at example dot com" without being somebody's name."""
 
 
@@ -103,14 +102,15 @@ def _replace(text: str, items: list[Private]) -> tuple[str, list[tuple[int, int]
 def _find_around(text: str, places: list[tuple[int, int]]) -> list[Private]:
     """Find what has become private around replaced items: whole words, `_REACH` characters to both sides."""
     windows: list[tuple[int, int]] = []
-    for start, end in places:
-        first = text.rfind(" ", 0, max(0, start - _REACH)) + 1 if start > _REACH else 0
-        last = text.find(" ", end + _REACH)
-        last = last if last >= 0 else len(text)
-        if windows and first <= windows[-1][1]:
-            windows[-1] = (windows[-1][0], max(last, windows[-1][1]))
-        else:
+    first = last = 0
+    for start, end in places:  # each stretch is searched for a space once, however many places lie in it
+        if start - _REACH > last:
             windows.append((first, last))
+            first = text.rfind(" ", last, start - _REACH) + 1 or last
+        if end + _REACH > last:
+            space = text.find(" ", end + _REACH)
+            last = space if space >= 0 else len(text)
+    windows.append((first, last))
     return [
         Private(item.kind, item.text, first + item.start, first + item.end)
         for first, last in windows

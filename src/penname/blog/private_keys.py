@@ -44,28 +44,46 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 # Base64 of pictures (PNG, GIF, JPEG, WebP, SVG, ICO) and public SSH keys.
-_PUBLIC = re.compile(r"iVBORw0KGgo|R0lGOD|/9j/|UklGR|PHN2Zy|PD94bW|AAABAA|AAAA[BCE][23]|sha(?:1|224|256|384|512)[-_]|data:")
-# Words before a checksum or a name made of digits; figures in them are left out ("sha256", "md5").
-_DIGEST_WORDS = frozenset(
-    "sha md blake crc commit commits checksum checksums hash hashes digest rev revision etag fingerprint sum md sha shasum"
-    " git blob tree index parent merge checkout cherry version image docker block transaction tx uuid guid prüfsumme"
-    " somme suma".split()
+_PUBLIC = re.compile(
+    r"iVBORw0KGgo|R0lGOD|/9j/|UklGR|PHN2Zy|PD94bW|AAABAA|AAAA[BCE][23]|sha(?:1|224|256|384|512)[-_]|data:"
 )
+# Words before a checksum or a name made of digits; figures in them are left out ("sha256", "md5").
+_DIGEST_WORDS = {
+    "sha", "md", "blake", "crc", "commit", "commits", "checksum", "checksums", "hash", "hashes", "digest",
+    "rev", "revision", "etag", "fingerprint", "sum", "shasum", "git", "blob", "tree", "index", "parent",
+    "merge", "checkout", "cherry", "version", "image", "docker", "block", "transaction", "tx", "uuid", "guid",
+    "prüfsumme", "somme", "suma",
+}  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
-_FILE_AFTER = re.compile(r"\s{1,2}\*?[\w./-]{1,80}\.[A-Za-z]\w{0,5}(?!\w)|[^\n]{0,24}\b(?:hash|checksum|digest|commit|version)\b")
+_FILE_AFTER = re.compile(
+    r"\s{1,2}\*?[\w./-]{1,80}\.[A-Za-z]\w{0,5}(?!\w)|[^\n]{0,24}\b(?:hash|checksum|digest|commit|version)\b"
+)
 _ANNOUNCED = re.compile(
     r"(?:key|token|secret|passwor[dt]|passphrase|credentials?)s?[\"'`]?(?:\s{0,3}[:=]\s{0,3}|\s(?:is|was|ist|=)\s|\s)[\"'`(]?$",
     re.IGNORECASE,
 )
 # What announces a secret, and the secret after it: eight signs or more with a letter and a digit among them.
-_SECRET_WORDS = (
-    "password", "passwort", "passwd", "pwd", "passphrase", "contraseña", "senha", "mot de passe", "kennwort",
-    "wachtwoord", "lösenord", "hasło", "heslo", "parola", "salasana", "пароль", "密码", "密碼", "パスワード", "비밀번호",
-    "api key", "api_key", "api-key", "apikey", "token", "secret", "secret key", "secret_key", "secret access key",
-    "secret_access_key", "private key", "private_key", "bearer",
-)  # fmt: skip
-_SECRET_PARTS = ("pass", "pwd", "contrase", "senha", "wort", "woord", "heslo", "parola", "key", "token", "secret", "bearer")
-_FOREIGN_PARTS = ("lösen", "hasło", "salasa", "пароль", "密", "パス", "비밀")  # one of both in each of the words
+# They are grouped by a part that is looked for first.
+_SECRET_WORDS = {
+    "passw": ("password", "passwort", "passwd"),
+    "pwd": ("pwd",),
+    "passp": ("passphrase",),
+    "de pass": ("mot de passe",),
+    "contrase": ("contraseña",),
+    "senha": ("senha",),
+    "wort": ("kennwort",),
+    "woord": ("wachtwoord",),
+    "heslo": ("heslo",),
+    "parola": ("parola",),
+    "key": (
+        *("api key", "api_key", "api-key", "apikey", "secret key", "secret_key", "access key", "access_key"),
+        *("private key", "private_key"),
+    ),
+    "token": ("token",),
+    "secret": ("secret",),
+    "bearer": ("bearer",),
+}
+_FOREIGN_WORDS = {word: (word,) for word in ("lösenord", "hasło", "пароль", "密码", "密碼", "パスワード", "비밀번호")}
 _SECRET = re.compile(
     r"(?:(?:\ is|\ ist|\ est|\ es|\s?[:=：])\s{0,3}|(?<=[Bb]earer)\s{1,3})[\"'`]?"
     r"(?P<value>(?=[^\s\"'`<>]{0,200}\d)(?=[^\s\"'`<>]{0,200}[^\W\d_])[^\s\"'`<>]{8,200})"
@@ -132,19 +150,23 @@ def _end_of_pem(text: str, start: int) -> int:
 def _find_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Yield what stands after "password:" and its like."""
     lower = text.lower()
-    if not any(part in lower for part in _SECRET_PARTS) and (
-        lower.isascii() or not any(part in lower for part in _FOREIGN_PARTS)
-    ):
-        return
     if len(lower) != len(text):  # a few capitals grow when lowered: then positions would not fit
         lower = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
-    for word in _SECRET_WORDS:
-        at = lower.find(word)
-        while at >= 0:
-            match = _SECRET.match(text, at + len(word))
-            if match and not match["value"].startswith(("[", "http")):
-                yield match.start("value"), match.start("value") + len(_without_stop(match["value"]))
-            at = lower.find(word, at + 1)
+    for words in (_SECRET_WORDS,) if text.isascii() else (_SECRET_WORDS, _FOREIGN_WORDS):
+        for part in words:
+            if part in lower:
+                for word in words[part]:
+                    yield from _find_after(text, lower, word)
+
+
+def _find_after(text: str, lower: str, word: str) -> Iterator[tuple[int, int]]:
+    """Yield the secret behind each place where `word` stands."""
+    at = lower.find(word)
+    while at >= 0:
+        match = _SECRET.match(text, at + len(word))
+        if match and not match["value"].startswith(("[", "http")):
+            yield match.start("value"), match.start("value") + len(_without_stop(match["value"]))
+        at = lower.find(word, at + 1)
 
 
 def _without_stop(value: str) -> str:

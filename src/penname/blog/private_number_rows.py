@@ -26,7 +26,7 @@ def is_row(groups: Sequence[str], signs: Sequence[str]) -> bool:
 def is_draw(groups: Sequence[str]) -> bool:
     """Whether numbers rise and none is above what lotteries draw from: `03 12 24 31 40`."""
     numbers = [int(group) for group in groups]
-    return numbers == sorted(set(numbers)) and numbers[-1] <= _LARGEST_DRAWN
+    return len(set(numbers)) == 1 or (numbers == sorted(set(numbers)) and numbers[-1] <= _LARGEST_DRAWN)
 
 
 def is_sum(groups: Sequence[str], least: int = 1) -> bool:
@@ -45,12 +45,15 @@ def is_page_range(groups: Sequence[str], signs: Sequence[str]) -> bool:
     """Whether the last two groups are the first and the last of some pages: `1234-1250`."""
     if len(groups) < 2 or signs[-1] != "-" or len(groups[-1]) != len(groups[-2]):
         return False
-    return groups[-2][:2] == groups[-1][:2] and groups[-2] < groups[-1]
+    same = 1 if len(groups[-1]) < 4 else 2
+    return groups[-2][:same] == groups[-1][:same] and groups[-2] < groups[-1]
 
 
 def _are_pairs(groups: Sequence[str], signs: Sequence[str]) -> bool:
     """Five pairs behind a nought, as the French write: no date has so many."""
-    return len(groups) == 5 and groups[0][0] == "0" and len(set(signs)) == 1 and all(len(group) == 2 for group in groups)
+    return (
+        len(groups) == 5 and groups[0][0] == "0" and len(set(signs)) == 1 and all(len(group) == 2 for group in groups)
+    )
 
 
 def _are_times(groups: Sequence[str], signs: Sequence[str]) -> bool:

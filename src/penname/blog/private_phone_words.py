@@ -22,28 +22,55 @@ class Named(IntEnum):
     STRONGLY = 2
 
 
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 # How words for a telephone, a number of one, a service that goes by such numbers begin.
 _STEMS = (
-    "telefon", "telephon", "téléphon", "teléfon", "telèfon", "telefoon", "телефон", "τηλέφων", "phonenumber", "whatsapp",
+    "telefon", "telephon", "téléphon", "teléfon", "telèfon", "telefoon", "телефон", "τηλέφων", "phonenumber",
+    "whatsapp",
     "rufnummer", "durchwahl", "handynummer", "handynr", "mobilnummer", "mobiltelefon", "mobilnr", "puhelin", "telefax",
 )  # fmt: skip
-_NOUNS = frozenset(
-    "tel tél telf tlf tfno tlfn ph phone phones fon fone fax whats sms gsm natel puh komórka тел моб τηλ thoại đt โทร फ़ोन"
-    " फोन هاتف تلفون جوال טלפון טל נייד".split()
+_NOUNS = _set_of("""
+    tel tél telf tlf tfno tlfn ph phone phones fon fone fax whats sms gsm natel puh komórka тел моб τηλ thoại đt
+    هاتف تلفون جوال טלפון טל נייד
+""")
+_UNSPACED = (
+    "电话",
+    "電話",
+    "電話番号",
+    "号码",
+    "手机",
+    "手機",
+    "携帯",
+    "전화",
+    "☎",
+    "☎️",
+    "📞",
+    "📱",
+    "✆",
+    "℡",
+    "โทร",
+    "फ़ोन",
+    "फोन",
 )
-_UNSPACED = ("电话", "電話", "電話番号", "号码", "手机", "手機", "携帯", "전화", "☎", "☎️", "📞", "📱", "✆", "℡")
 # Words that have other uses: "call 10000000 times", "a weak signal at 2400 2500 MHz".
-_VERBS = frozenset(
-    "call calls calling called dial ring text signal telegram mobil mobile mob cell cellphone handy portable cellulare"
-    " celular cel cél móvil movil movel móvel kom zap zapzap viber ligue ligar llama llamar llame llámame appelez appeler"
-    " anruf anrufen nummer numéro número numero numer hotline helpline contact reach звоните звонить номер bel soita".split()
-)
-_LINKS = frozenset(
-    "no nr num number numbers nummer numéro número numero номер is was ist lautet est es é are at on under unter au al ao à"
-    " me us him her them my our the du el le il to via fixo fixe fijo mobil mobile cell home work office privat private"
-    " direct line or oder ou o and und et y e и или по на fax tel phone whatsapp app sms now today back".split()
-)
-_ARTICLES = frozenset("a an the each every this that per of ein das un le el o um".split())
+_VERBS = _set_of("""
+    call calls calling called dial ring text signal telegram mobil mobile mob cell cellphone handy portable
+    cellulare celular cel cél móvil movil movel móvel kom zap zapzap viber ligue ligar llama llamar llame
+    llámame appelez appeler anruf anrufen nummer numéro número numero numer hotline helpline contact reach
+    звоните звонить номер bel soita
+""")
+_LINKS = _set_of("""
+    no nr num number numbers nummer numéro número numero номер is was ist lautet est es é are at on under unter
+    au al ao à me us him her them my our the du el le il to via fixo fixe fijo mobil mobile cell home work
+    office privat private direct line or oder ou o and und et y e и или по на fax tel phone whatsapp app sms now
+    today back
+""")
+_ARTICLES = _set_of("""
+    a an the each every this that per of ein das un le el o um
+""")
 _MOST_LINKS = 4
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(
@@ -55,14 +82,16 @@ _LIST = re.compile(r"^(?:\s?[,;/|&]\s?|\s(?:or|and|oder|und|ou|et|o|y|e|и|ил�
 _MASKED_LIST = re.compile(r"\[phone\](?:\s?[,;/|&]\s?|\s(?:or|and|oder|und|ou|et|o|y|e|и|или|eller|of|lub)\s)\(?\+?$")
 
 # Words before numbers of other kinds; a few signs and links may stand between.
-_OTHER = frozenset(
-    "isbn issn doi orcid ean gtin upc pmid oclc asin arxiv imei sku nsn vin rfc cve cep plz zip vat cnpj cpf nif siren siret"
-    " rcs idnr hrb track tracking part model serial order invoice bestellnummer bestellnr artikelnummer artikelnr artnr"
-    " kundennummer kundennr rechnungsnummer rechnungsnr commande facture pedido factura lot batch case ticket receipt patent"
-    " version versions chmod draw lotto lottery tirage ziehung eur usd gbp chf steuernummer matrikelnummer aktenzeichen"
-    " hash commit checksum id uid isni".split()
-)
-_OTHER_LINKS = frozenset("id is was no nr num number code n s de der die das the of".split())
+_OTHER = _set_of("""
+    isbn issn doi orcid ean gtin upc pmid oclc asin arxiv imei sku nsn vin rfc cve cep plz zip vat cnpj cpf nif
+    siren siret rcs idnr hrb track tracking part model serial order invoice bestellnummer bestellnr
+    artikelnummer artikelnr artnr kundennummer kundennr rechnungsnummer rechnungsnr commande facture pedido
+    factura lot batch case ticket receipt patent version versions chmod draw lotto lottery tirage ziehung eur
+    usd gbp chf steuernummer matrikelnummer aktenzeichen hash commit checksum id uid isni
+""")
+_OTHER_LINKS = _set_of("""
+    id is was no nr num number code n s de der die das the of
+""")
 _DRAW = re.compile(
     r"\b(?:draws?|drawn|lott\w+|loter\w+|loto|tirages?|ziehung\w*|gewinnzahl\w*|zahlen|numbers|sorteos?|sorteios?|jackpot"
     r"|estrazion\w+|bonus|powerball|keno|bingo|trekking|losowani\w+|тираж\w*)\b",
@@ -80,32 +109,37 @@ _FOLLOWS = re.compile(
     r"|when|ask|please|with|oder|und|ab|von|für|wenn|heute|bis|jederzeit|ou|pour|et|para|o|si|e|y|por|se|или|и|works|rings"
     r"|until|till|during|day|extension|ext)(?!\w))"
 )
-_STATE = re.compile(
-    r"(?:(?<![A-Za-z])(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT"
-    r"|V[AT]|W[AIVY]|PR|GU)|Alaska|Arizona|California|Colorado|Hawaii|Idaho|Montana|Nevada|Oregon|Washington|Utah|Wyoming"
-    r"|New Mexico|zip|zip code|zipcode|postal code)[.,:]?\s$",
-    re.IGNORECASE,
+_STATES = (
+    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
+    r"|PR|GU|Alaska|Arizona|California|Colorado|Hawaii|Idaho|Montana|Nevada|Oregon|Washington|Utah|Wyoming"
+    r"|New Mexico|USA)"
 )
+_STATE = re.compile(rf"(?:(?<![A-Za-z]){_STATES}|\b(?i:zip(?: ?code)?|postal code))[.,:]?\s$")
+_STATE_AFTER = re.compile(rf",?\s{_STATES}(?![A-Za-z])")
 _ENGLISH = re.compile(r"\b(?:the|of|to|and|is|was|in|at|from|for|her|his|my)\b", re.IGNORECASE)
 
 
 def named_by(before: str) -> Named:
     """How surely the text before a number says that it is a telephone number."""
     line = before[-REACH:].rpartition("\n")[2]
-    tail = line.rstrip(" .:：(+/-–#№°,*")
+    tail = line.rstrip(" .:：()+/-–#№°,*")
     if tail.endswith(_UNSPACED) or (line[-1:] in (":", "+", "/", "=") and is_dialled(line)):
         return Named.STRONGLY
     if not tail or not tail[-1].isalpha() or len(line) - len(tail) > 5:
         return Named.NOT
     words = [(match[0].lower(), match.start()) for match in _WORD.finditer(tail)]
     colon = ":" in line[len(tail) :] or "：" in line[len(tail) :]
+    known = True
     for links, (word, start) in enumerate(reversed(words[-_MOST_LINKS - 1 :])):
         if _is_noun(word):
             return Named.NOT if line[start - 1 : start] == "[" else Named.STRONGLY
         if word in _VERBS and not (word in _LINKS and links < len(words) - 1 and _goes_on(words[: -links - 1])):
+            if not known:
+                return Named.NOT
             article = links < len(words) - 1 and words[-links - 2][0] in _ARTICLES
             return Named.STRONGLY if colon else Named.NOT if article else Named.WEAKLY
-        if not colon and word not in _LINKS:
+        known = known and word in _LINKS
+        if not known and not colon:
             return Named.NOT
     return Named.NOT
 
@@ -168,4 +202,8 @@ def may_end_a_call(after: str) -> bool:
 def is_postcode(before: str, after: str) -> bool:
     """Whether five and four digits are a ZIP code of the United States: behind a state, or among English words."""
     around = before[-4 * REACH :] + after[: 4 * REACH]
-    return _STATE.search(before[-REACH:]) is not None or _ENGLISH.search(around) is not None
+    return (
+        _STATE.search(before[-REACH:]) is not None
+        or _STATE_AFTER.match(after) is not None
+        or _ENGLISH.search(around) is not None
+    )

@@ -39,11 +39,10 @@ _RUN = re.compile(r"\d+(?:(?:\.(?! )|[ \-/()]){1,4}\d+)*")  # a full stop before
 _FEWEST, _MOST = 7, 15  # digits
 _SAME_SIGN = [*((sign, "-") for sign in "\u2010\u2011\u2012\u2013\u2212\uff0d"), ("\u00a0", " "), ("\uff0b", "+")]
 _FOREIGN_BLOCKS = (b"\x06", b"\x09", b"\xff")  # the high bytes of Arabic, Devanagari and full-width digits
-_FOREIGN_DIGITS = {
-    zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xFF10) for digit in range(10)
-}
+_FOREIGN_DIGITS = {zero + digit: str(digit) for zero in (0x660, 0x6F0, 0x966, 0x9E6, 0xFF10) for digit in range(10)}
 _EXTENSION = re.compile(
-    r"[ ,]{0,2}\(?(?:ext(?:ension|n)?|x|durchwahl|dw|poste|int|anexo|ramal|доб)\.?[ :]{0,2}\d{1,6}(?!\w)\)?", re.IGNORECASE
+    r"[ ,]{0,2}\(?(?:ext(?:ension|n)?|x|durchwahl|dw|poste|int|anexo|ramal|доб)\.?[ :]{0,2}\d{1,6}(?!\w)\)?",
+    re.IGNORECASE,
 )
 _BRAZILIAN_AREA = re.compile(r"1[1-9]|2[12478]|3[1-578]|4[1-9]|5[1345]|6[1-9]|7[134579]|8[1-9]|9[1-9]")
 _BRAZILIAN = {(2, 4, 4), (2, 5, 4), (2, 1, 4, 4), (5, 4)}
@@ -161,7 +160,8 @@ def _parts(flat: str, start: int, end: int) -> Iterator[list[tuple[int, int]]]:
 
 def _phones_in(flat: str, places: list[tuple[int, int]], last: int) -> Iterator[_Number]:
     """Yield the telephone numbers in one part of a run; as a rule it is one, as a whole, or none."""
-    named = _named(flat, places[0][0], last)
+    start = places[0][0]
+    named = _named(flat, start, last) if flat[start - 1 : start] != "+" else Named.NOT
     first = 0
     while first < len(places):
         for count in _at_the_start(places, named) if not first else _further_on(flat, places, first):
@@ -185,7 +185,7 @@ def _named(flat: str, start: int, last: int) -> Named:
 
 def _at_the_start(places: list[tuple[int, int]], named: Named) -> list[int]:
     """How many groups may be one telephone number that begins a part: all, or the most first, up to fifteen digits."""
-    sizes = []
+    sizes: list[int] = []
     digits = 0
     for count, (start, end) in enumerate(places[: _MOST + 1], 1):
         digits += end - start
@@ -224,9 +224,12 @@ def _is_phone(number: _Number, named: Named, whole: bool) -> bool:
         return _is_international(number.groups, number.signs) and _ends_well(number)
     if is_row(number.groups, number.signs):
         return False
-    if not (named and _may_be_named(number, named)):
-        if not (whole or _is_firm(number)) or not _has_national_shape(number) or is_other_number(number.before):
-            return False
+    if not (named and _may_be_named(number, named)) and not (
+        (whole or _is_firm(number)) and _has_national_shape(number)
+    ):
+        return False
+    if is_other_number(number.before):
+        return False
     return _ends_well(number) and not counts_something(number.after)
 
 
@@ -281,7 +284,7 @@ def _national_lengths(code: int) -> frozenset[int]:
         data = phonenumbers.PhoneMetadata.metadata_for_nongeo_region(code)
     else:
         data = phonenumbers.PhoneMetadata.metadata_for_region(regions[0])
-    return frozenset(data.general_desc.possible_length) if data else frozenset()
+    return frozenset(data.general_desc.possible_length if data and data.general_desc else ())
 
 
 def _has_national_shape(number: _Number) -> bool:
@@ -290,7 +293,11 @@ def _has_national_shape(number: _Number) -> bool:
         return _has_area(number)
     if first == "011" or first[:2] == "00":
         rest = [group for group in [first[3 if first == "011" else 2 :], *groups[1:]] if group]
-        return len(groups) > 1 and rest[0][0] != "0" and _is_possible("".join(rest), "(0)" in "".join(signs[:1]) or "0" in rest[1:2])
+        return (
+            len(groups) > 1
+            and rest[0][0] != "0"
+            and _is_possible("".join(rest), "(0)" in "".join(signs[:1]) or "0" in rest[1:2])
+        )
     if first[0] == "0":
         return _has_trunk(number)
     if lengths in _AMERICAN:
