@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -294,3 +295,45 @@ def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -
     assert "943" in out and "A draft in Pepys's voice" in out
     assert len(json.loads((here / "demo" / "text.json").read_text(encoding="utf-8"))) == 943
     assert sample_site().exists()
+
+
+@pytest.mark.parametrize("command", [["stats", ""], ["stats", "  "], ["score", "x.txt", "--model", ""]])
+def test_an_empty_path_is_not_this_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*command) == 2
+    assert capsys.readouterr().err.startswith("An empty path ('') was given")
+
+
+@pytest.mark.parametrize("command", ["stats", "train", "score"])
+def test_an_address_is_shown_as_it_was_given(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(command, "https://me.example//blog/") == 2
+    assert capsys.readouterr().err.startswith("https://me.example//blog/ is an address, and nothing is fetched")
+
+
+def test_nothing_in_a_site_or_a_backup_steers_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "\x1b]0;x\x07\x1b[31mred\x9b2J\u202eturned"
+    made = [post(n, title=nasty, text=f"<p>{nasty} {f'word{n} ' * 50}</p>", tags=(nasty,)) for n in range(1, 4)]
+    site = make_site(tmp_path / "blog", made, name=nasty, displayName=nasty, language=nasty)
+    backup = tmp_path / "b.tar"
+    with tarfile.open(backup, "w") as tar:
+        for name in (f"{nasty}1", f"{nasty}2"):
+            tar.add(site / "input" / "db.sqlite", f"{name}/input/db.sqlite")
+    for arguments in (["stats", site], ["stats", site, "--json"], ["prepare", site], ["stats", backup]):
+        call(*arguments)
+        for text in capsys.readouterr():
+            assert not set(text) & set("\x1b\x07\x9b\u202e")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="skipped: Windows knows no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_end_a_command_as_ctrl_c_does(name: str) -> None:
+    script = (
+        "import signal, time\nfrom penname.core.exits import run_and_exit\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "def work():\n    print('in', flush=True)\n    time.sleep(60)\nrun_and_exit(work)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stderr and process.stdout.readline() == "in\n"
+        process.send_signal(getattr(signal, name))
+        assert process.wait(10) == 130 and process.stderr.read() == "Stopped.\n"

@@ -3,6 +3,7 @@
 import io
 import struct
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,62 @@ def test_any_damage_is_an_input_error_or_is_read(tmp_path: Path, patches: list[t
         ids(broken)
     except InputError as error:
         assert "\n" not in str(error)
+
+
+def test_publii_s_own_database_counts_and_others_are_named(tmp_path: Path, database: bytes) -> None:
+    other = make_database(tmp_path / "o" / "db.sqlite", [post(7)]).read_bytes()
+    names = ["input/media/files/old/input/db.sqlite", "db.sqlite"]
+    archive = write(tmp_path / "b.tar", (names[0], other), ("input/db.sqlite", database), (names[1], other))
+    with open_site(archive) as site:
+        assert [row.id for row in iter_rows(site)] == [1, 2]
+        note = next(note for note in site.notes if "passed over" in note)
+        assert note.startswith("input/db.sqlite of the backup is read") and all(name in note for name in names)
+
+
+def announced(name: str, kind: bytes, size: int) -> bytes:
+    """A header of type `kind` that announces `size` bytes."""
+    header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    header[156:157], header[124:136] = kind, b"%011o\0" % size
+    header[148:156] = b"%06o\0 " % sum(header[:148] + b" " * 8 + header[156:])
+    return bytes(header)
+
+
+@pytest.mark.parametrize("kind", [b"L", b"K", b"x", b"g", b"X"], ids=str)
+def test_a_header_is_not_believed(tmp_path: Path, database: bytes, kind: bytes) -> None:
+    """The file really is as long as the header says, in holes of the disk: nothing of that is taken into memory."""
+    path = write(tmp_path / "b.tar", ("input/db.sqlite", database))
+    whole = path.read_bytes()
+    with path.open("r+b") as file:
+        file.write(announced("long", kind, 2**28))
+        file.truncate(2**28 + 1024)
+        file.seek(2**28 + 512)
+        file.write(whole)
+    tracemalloc.start()
+    complaint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_a_map_of_holes_is_read_in_bounds(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("input/db.sqlite")
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}
+    member.size = 2**27
+    path = tmp_path / "b.tar"
+    path.write_bytes(member.tobuf(tarfile.PAX_FORMAT))
+    with path.open("r+b") as file:
+        file.truncate(2**27 + 10_240)
+    tracemalloc.start()
+    complaint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_a_journal_in_a_backup_that_names_another_file_is_left_out(tmp_path: Path, database: bytes) -> None:
+    journal = ("input/db.sqlite-journal", bytes(600) + bytes.fromhex("d9d505f920a163d7"))
+    archive = write(tmp_path / "b.tar", ("input/db.sqlite", database), journal)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    backup.unpack(archive, folder)
+    assert [path.name for path in folder.iterdir()] == ["db.sqlite"]

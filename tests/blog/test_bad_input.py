@@ -191,8 +191,8 @@ def test_packed_files(tmp_path: Path) -> None:
     (tmp_path / "site.tar.gz").write_bytes(gzip.compress(data))
     with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
         archive.writestr("input/db.sqlite", data)
-    assert "packed with gzip: unpack it first" in complaint(tmp_path / "site.tar.gz")
-    assert "packed with zip: unpack it first" in complaint(tmp_path / "site.zip")
+    assert "packed with gzip, which is not how Publii makes backups: unpack it" in complaint(tmp_path / "site.tar.gz")
+    assert "packed with zip, which is not how Publii makes backups: unpack it" in complaint(tmp_path / "site.zip")
 
 
 def test_folder_named_like_the_database(tmp_path: Path) -> None:

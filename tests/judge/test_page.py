@@ -77,6 +77,10 @@ def test_foreign_text_is_shown_and_not_obeyed(page: Page, text: str) -> None:
     assert HOSTILE in "".join(page.texts)
 
 
+def test_it_says_that_it_holds_passages_of_the_posts(page: Page) -> None:
+    assert "quotes passages of the posts" in " ".join("".join(page.texts).split())
+
+
 def test_light_and_dark_and_a_telephone(text: str) -> None:
     assert "prefers-color-scheme: dark" in text and "color-scheme: light dark" in text
     assert 'name="viewport" content="width=device-width' in text

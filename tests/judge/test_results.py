@@ -112,3 +112,29 @@ def test_another_table_is_not_touched(tmp_path: Path) -> None:
 
 def test_no_file_has_no_rows(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "none.csv") == []
+
+
+SIGNS = ["=1+1", "+x", "-x", "@x", "\tx", "\nx", "'=x", "''-x", "＝1", "-", "--5", "=", "+1-2"]
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_no_text_begins_a_formula(tmp_path: Path, text: str) -> None:
+    """In a cell, in a name of a column, after the file was written anew and after it was mended."""
+    path = tmp_path / "results.csv"
+    append_row(path, row(1) | {"label": text})
+    append_row(path, row(2) | {"label": text, text: text})
+    path.write_text(path.read_text(encoding="utf-8") + "2026", encoding="utf-8")
+    append_row(path, row(3) | {"label": text})
+    with path.open(encoding="utf-8", newline="") as file:
+        cells = [cell for cells in csv.reader(file) for cell in cells]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r\n＝＋－＠")]
+    rows = read_rows(path)
+    assert [each["label"] for each in rows] == [text] * 3 and rows[1][text] == text
+
+
+def test_numbers_stay_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    append_row(path, {"date": "today", "rep_4": -0.25, "seed": -3, "label": "-1.5e-3", "device": "+7"})
+    line = path.read_text(encoding="utf-8").splitlines()[1]
+    for number in ("-0.25", "-3", "-1.5e-3", "+7"):
+        assert f",{number}," in line

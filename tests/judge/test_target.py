@@ -87,3 +87,10 @@ def test_the_blog_itself_sets_the_limits(judged: Judged) -> None:
     # The sentences of this blog repeat themselves: its own repetition raises the limit.
     assert limits["rep_4"].value > 0.05
     assert "of this blog" in path.read_text(encoding="utf-8")
+
+
+def test_a_byte_order_mark_is_no_edit(tmp_path: Path) -> None:
+    path = tmp_path / "good.toml"
+    write_target(path, [Limit("rep_4", AT_MOST, 0.1, "")])
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert not is_edited(path) and [limit.name for limit in read_target(path)] == ["rep_4"]

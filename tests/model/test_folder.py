@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_models import (
     VERSE,
     change_config,
@@ -136,6 +136,37 @@ def test_the_files_are_what_the_contract_says(tmp_path: Path) -> None:
     loaded = load_model(tmp_path / "model")
     assert (loaded.card, loaded.end, loaded.source) == ("# A card\n", 0, tmp_path / "model")
     assert loaded.generation["temperature"] == 0.8
+
+
+def test_a_flipped_bit_in_the_weights_is_told(tmp_path: Path) -> None:
+    """Any of the last bytes: the file can be read all the same, and would be used without a word."""
+    save(tmp_path / "model", random_model())
+    weights = tmp_path / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    for place in (-1, -1000, -len(whole) // 2):
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        weights.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"a bit has flipped, or it was edited. Train or export .* delete"):
+            load_model(tmp_path / "model")
+    (tmp_path / "model" / "SHA256SUMS").unlink()
+    load_model(tmp_path / "model")
+
+
+def test_weights_that_another_program_wrote_in_their_place_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "model", random_model())
+    weights = tmp_path / "model" / "model.safetensors"
+    save_file({name: weight + 1 for name, weight in load_file(weights).items()}, weights, {"format": "pt"})
+    load_model(tmp_path / "model")
+
+
+def test_files_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "model", random_model())
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "README.md"):
+        path = tmp_path / "model" / name
+        path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.generation["temperature"] == 0.8 and loaded.card == "# A card\n"
 
 
 def test_half_the_size_in_bfloat16(tmp_path: Path) -> None:

@@ -50,3 +50,12 @@ def test_the_group_divides_every_matrix(tmp_path: Path) -> None:
     path.write_text("[shape]\nhidden_size = 96\nintermediate_size = 192\n[package]\ngroup = 64\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"package\.group must divide.*64 does not divide 96"):
         load_recipe(str(path))
+
+
+def test_a_byte_order_mark_and_another_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('name = "own"\n', encoding="utf-8-sig")
+    assert load_recipe(str(path)).name == "own"
+    path.write_text('name = "own"\n', encoding="utf-16")
+    with pytest.raises(InputError, match="cannot be read as UTF-8 text"):
+        load_recipe(str(path))

@@ -5,18 +5,41 @@
 A default of None, 0 or an empty list stands for what the option's help calls the default.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
+from penname.core.errors import InputError
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def as_path(given: str | Path) -> Path:
+    """A path that was given; a default is one already.
+
+    Raises `InputError` for none at all, and for an address, which nothing here opens.
+    """
+    text = str(given)
+    if not text.strip():
+        raise InputError("An empty path ('') was given: give the path of a file or folder, or . for this folder.")
+    if _ADDRESS.match(text) and not Path(text).exists():
+        raise InputError(f"{text} is an address, and nothing is fetched: give the path of a file or folder here.")
+    return Path(text)
+
+
 Site = Annotated[
-    Path, Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar.")
+    Path,
+    Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar.", parser=as_path),
 ]
-Texts = Annotated[list[Path], Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.")]
-Books = Annotated[list[Path], Argument(metavar="BOOKS...", help="Text files, or folders of them.")]
+Texts = Annotated[
+    list[Path], Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.", parser=as_path)
+]
+Books = Annotated[list[Path], Argument(metavar="BOOKS...", help="Text files, or folders of them.", parser=as_path)]
 BookFolder = Annotated[
-    Path | None, Argument(metavar="[FOLDER]", help="Books on this machine: text, HTML, EPUB, or a mirror.")
+    Path | None,
+    Argument(metavar="[FOLDER]", help="Books on this machine: text, HTML, EPUB, or a mirror.", parser=as_path),
 ]
 Prompt = Annotated[
     str | None,
@@ -30,16 +53,19 @@ Quiet = Annotated[bool, Option("--quiet", "-q", help="Print results and warnings
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 AsJson = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
 
-BenchFile = Annotated[Path | None, Option("--out", metavar="FILE", help="Also write what was measured as JSON.")]
+BenchFile = Annotated[
+    Path | None, Option("--out", metavar="FILE", help="Also write what was measured as JSON.", parser=as_path)
+]
 
 # -- where -------------------------------------------------------------------------------------------------------------
 
 WorkspaceFolder = Annotated[
     Path | None,
-    Option("--workspace", "-w", metavar="DIR", help="The blog's workspace. [default: SITE.penname]"),
+    Option("--workspace", "-w", metavar="DIR", help="The blog's workspace. [default: SITE.penname]", parser=as_path),
 ]
 ModelFolder = Annotated[
-    Path | None, Option("--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's]")
+    Path | None,
+    Option("--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's]", parser=as_path),
 ]
 Judged = Annotated[bool, Option("--judge/--no-judge", help="Measure the model and write a report at the end.")]
 ShippedBase = Annotated[bool, Option("--base", help="Use the base that came with penname, as it is.")]
@@ -72,7 +98,7 @@ Again = Annotated[bool, Option("--again", help="Do it although nothing has chang
 
 BaseModel = Annotated[
     Path | None,
-    Option("--base", metavar="DIR", help="A model folder to adapt instead of penname's own base."),
+    Option("--base", metavar="DIR", help="A model folder to adapt instead of penname's own base.", parser=as_path),
 ]
 FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small network on the blog alone.")]
 TrainMinutes = Annotated[
@@ -113,7 +139,7 @@ TuneAnew = Annotated[bool, Option("--again", help="Begin a new study although th
 
 # -- books and base models ---------------------------------------------------------------------------------------------
 
-ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.")]
+ShelfFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where the shards go.", parser=as_path)]
 MirrorUrl = Annotated[str | None, Option(metavar="URL", help="Fetch from this mirror of Project Gutenberg instead.")]
 Languages = Annotated[list[str] | None, Option("--language", help="Language to keep. [default: en]")]
 Subjects = Annotated[list[str] | None, Option("--subject", help="Keep books with this in their subjects.")]
@@ -121,7 +147,7 @@ Authors = Annotated[list[str] | None, Option("--author", help="Keep books by aut
 FromYear = Annotated[int | None, Option(help="Keep authors who were alive from this year on.")]
 ToYear = Annotated[int | None, Option(help="Keep authors who were alive up to this year.")]
 Limit = Annotated[int | None, Option(help="The most books to take.")]
-Catalogue = Annotated[Path | None, Option(metavar="FILE", help="Gutenberg's pg_catalog.csv.")]
+Catalogue = Annotated[Path | None, Option(metavar="FILE", help="Gutenberg's pg_catalog.csv.", parser=as_path)]
 MinWords = Annotated[int, Option(help="Shorter documents are dropped.")]
 Duplicates = Annotated[float, Option(help="Drop what shares this part of another text; 0: none.")]
 ShardMegabytes = Annotated[int, Option("--shard-mb", help="Size of a shard, in MB.")]
@@ -141,19 +167,23 @@ EngineSettings = Annotated[
     list[str] | None,
     Option("--engine-setting", metavar="NAME=VALUE", help="A setting of the engine's, such as time=04:00:00."),
 ]
-BaseFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where everything goes.")]
+BaseFolder = Annotated[Path, Option("--out", "-o", metavar="DIR", help="Where everything goes.", parser=as_path)]
 RecipeName = Annotated[str, Option("--recipe", help="A recipe of penname's, or a TOML file.")]
 TokenizerFile = Annotated[
     Path | None,
-    Option("--tokenizer", metavar="FILE", help="A tokenizer.json. [default: trained on the books]"),
+    Option("--tokenizer", metavar="FILE", help="A tokenizer.json. [default: trained on the books]", parser=as_path),
 ]
 TeacherFolder = Annotated[
     Path | None,
-    Option("--teacher", metavar="DIR", help="A model folder that teaches, for a recipe with teacher_share."),
+    Option(
+        "--teacher", metavar="DIR", help="A model folder that teaches, for a recipe with teacher_share.", parser=as_path
+    ),
 ]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
-Checkpoints = Annotated[Path | None, Option(metavar="DIR", help="Where checkpoints go. [default: OUT/checkpoints]")]
+Checkpoints = Annotated[
+    Path | None, Option(metavar="DIR", help="Where checkpoints go. [default: OUT/checkpoints]", parser=as_path)
+]
 SaveMinutes = Annotated[float, Option(help="Minutes between checkpoints.")]
 PartMegabytes = Annotated[int, Option("--part-mb", help="Size of the largest file of a checkpoint, in MiB.")]
 MicroRows = Annotated[
@@ -166,7 +196,9 @@ Quick = Annotated[bool, Option("--quick", help="A fifth of the passages: for a C
 Passages = Annotated[int, Option(help="Passages that are written and compared.")]
 JudgedSite = Annotated[
     Path | None,
-    Option("--site", metavar="SITE", help="The site: look for its masked items in what the model writes."),
+    Option(
+        "--site", metavar="SITE", help="The site: look for its masked items in what the model writes.", parser=as_path
+    ),
 ]
 JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 
@@ -199,5 +231,5 @@ Example = Annotated[
 ]
 Stop = Annotated[list[str] | None, Option(help="End a draft before this text.")]
 Precision = Annotated[str, Option(metavar="auto|fp32|bf16|int8", help="Of the weights while writing.")]
-ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.")]
+ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.", parser=as_path)]
 GGUFKind = Annotated[str, Option("--type", metavar="q8_0|f16|f32", help="Weights of a GGUF file.")]

@@ -58,7 +58,8 @@ def render_page(findings: Findings) -> str:
             f'<p class="soft">Judged on {escape(str(figures["date"])[:10])} by penname '
             f"{escape(str(figures['penname']))}: "
             f"{figures['training_words']:,} words of {figures['training_posts']:,} posts were learned from, "
-            f"{judgement.fit.posts_in_all:,} other posts were held back.</p>"
+            f"{judgement.fit.posts_in_all:,} other posts were held back. This page quotes passages of the posts and of "
+            "what the model wrote: whoever has the page can read them.</p>"
         ),
     ]
     for name, text, content in sections:

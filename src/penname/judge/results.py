@@ -4,13 +4,15 @@
 
 In: a row. Out: the row at the end of the file. The header stays as it is; columns that it lacks are added behind, the
 whole file then being written anew. A last line that a kill or a full disk cut off is removed, and that is said. Any
-spreadsheet opens the file: UTF-8, commas, one header line; settings are JSON in one cell.
+spreadsheet opens the file: UTF-8, commas, one header line; settings are JSON in one cell. A text that a spreadsheet
+would take for a formula has an apostrophe before it, which `read_rows` takes away again; numbers stay numbers.
 """
 
 import csv
 import io
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ COLUMNS = (
     "penname",
 )
 """The columns of a new file."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""How a text begins that a spreadsheet computes (https://owasp.org/www-community/attacks/CSV_Injection)."""
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
@@ -72,7 +77,7 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     found, torn = _parse(text.removeprefix("\ufeff"))
     if not found:
         return [], []
-    header, rows = found[0], found[1:]
+    header, *rows = ([_text(cell) for cell in cells] for cells in found)
     if len(set(header)) < len(header) or "date" not in header:
         raise InputError(f"{path} has no header that penname wrote: move it away, it will be made again.")
     if torn:
@@ -130,4 +135,11 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
     return value
+
+
+def _text(cell: str) -> str:
+    """What was written as `cell`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

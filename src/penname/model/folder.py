@@ -6,7 +6,8 @@ In: a network and its tokenizer, or a folder. Out: a folder that `transformers` 
     loaded = load_model(workspace / "model")
 
 The files: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`, `generation_config.json` and
-the model card `README.md`. Nothing is unpickled, nothing is downloaded.
+the model card `README.md`, and `SHA256SUMS`, which is compared when the folder is read. Nothing is unpickled, nothing
+is downloaded.
 """
 
 import json
@@ -26,6 +27,7 @@ from penname.model.generation_config import usable_generation
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_config import config_fields, read_config, read_json_file, shown
 from penname.model.hf_weights import INDEX, MERGE, WEIGHTS, named_weights, read_weights
+from penname.model.sums import SUMS, check_sums, is_from_penname, write_sums
 from penname.model.weights import write_weights
 from penname.text.tokenizer import end_id, load_tokenizer
 
@@ -39,6 +41,7 @@ FILES = (
     "tokenizer_config.json",
     "generation_config.json",
     "README.md",
+    SUMS,
 )
 """What a model folder written here holds."""
 ADAPTER = "adapter_config.json"
@@ -88,6 +91,7 @@ def save_model(
         _write_json(new / "tokenizer_config.json", _tokenizer_fields(tokenizer, end, model.config))
         _write_json(new / "generation_config.json", _generation_fields(generation, end))
         (new / "README.md").write_text(card, encoding="utf-8", errors="replace", newline="\n")
+        write_sums(new)
 
 
 def load_model(folder: Path, device: Device | None = None) -> LoadedModel:
@@ -108,6 +112,7 @@ def load_model(folder: Path, device: Device | None = None) -> LoadedModel:
         _say_once(f"{folder / 'generation_config.json'}: {'; '.join(notes)}.")
     end = _find_end(tokenizer, [raw, generation], _optional_json(folder / "tokenizer_config.json"))
     model = read_weights(folder, config).eval()
+    check_sums(folder)
     if device is not None:
         model.to(device.torch)
     return LoadedModel(model, tokenizer, end, model.config, folder, read_card(folder / "README.md"), usable)
@@ -121,15 +126,9 @@ def is_model_folder(folder: Path) -> bool:
 
 def is_ours(folder: Path) -> bool:
     """Whether `folder` holds a model that `save_model` wrote and nothing else."""
-    from safetensors import SafetensorError, safe_open
-
     if not folder.is_dir() or not {path.name for path in folder.iterdir()} <= set(FILES):
         return False
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            return str((file.metadata() or {}).get("producer", "")).startswith("penname")
-    except (SafetensorError, OSError):
-        return False
+    return is_from_penname(folder / WEIGHTS)
 
 
 def _check_folder(folder: Path) -> None:

@@ -74,7 +74,10 @@ def load_recipe(name_or_path: str) -> Recipe:
     if path.suffix == ".toml":
         if not path.is_file():
             raise InputError(f"There is no recipe at {path}.")
-        text = read_text(path)
+        try:
+            text = read_text(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"The recipe {path} cannot be read as UTF-8 text ({error}).") from error
     elif name_or_path in shipped_recipes():
         text = files("penname.recipes").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
