@@ -1,4 +1,5 @@
 import errno
+import json
 import random
 import shutil
 import subprocess
@@ -115,9 +116,46 @@ def test_a_full_disk_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.M
         raise error
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(PennameError, match="is full"):
+    with pytest.raises(PennameError, match=r"is full: step-00000002 needs 1 MB, [\d,]+ MB are free.*step-00000001"):
         save_checkpoint(tmp_path, model, optimizers, {"step": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    monkeypatch.undo()
+    save_checkpoint(tmp_path, model, optimizers, {"step": 2})
+    assert newest_checkpoint(tmp_path) == tmp_path / "step-00000002"
+
+
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+from penname.core.errors import PennameError
+from penname.model.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from penname.model.gpt import GPT, GPTConfig
+folder = Path(sys.argv[1])
+model = GPT(GPTConfig(64, 32, 64, 2, 2, 1, 16, 32))
+said = []
+for step, limit in ((1, 20_000), (2, None), (3, 20_000), (4, None)):
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if limit is None else limit, hard))
+    try:
+        save_checkpoint(folder, model, [], {"step": step})
+    except PennameError as error:
+        said.append(str(error))
+    else:
+        said.append(load_checkpoint(newest_checkpoint(folder), model, [])[0]["step"])
+    if limit:
+        said.append(sorted(path.name for path in folder.iterdir()))
+print(json.dumps(said))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="skipped: Windows has no such limit")
+def test_files_that_may_not_be_so_large_leave_the_one_before(tmp_path: Path) -> None:
+    """A real write that fails, in another process, whose limit is not ours."""
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True)
+    first, nothing, second, third, one, fourth = json.loads(done.stdout)
+    assert "step-00000001 was not written" in first and "begins again" in first and nothing == []
+    assert "step-00000003 was not written" in third and "step-00000002 before it is whole" in third
+    assert (second, one, fourth) == (2, ["step-00000002"], 4)
 
 
 FOREVER = """

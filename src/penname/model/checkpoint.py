@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from penname.core.errors import PennameError
 from penname.core.files import parse_json, read_text
+from penname.core.folders import is_disk_full
 
 PART_SIZE = 512 * 2**20
 """Bytes a part of a checkpoint may have, unless said otherwise."""
@@ -43,16 +44,15 @@ def save_checkpoint(
 
     Raises `PennameError` when the disk is full; the checkpoints before it are unharmed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{state['step']:08d}"
     temporary = folder / f".{final.name}.tmp"
     for left in folder.glob(".step-*.tmp"):
         shutil.rmtree(left, ignore_errors=True)
+    tensors = {f"model/{name}": weight for name, weight in _named(model).items()}
+    plain = _collect_optimizers(model, optimizers, tensors)
+    tensors.update({f"extra/{name}": value for name, value in (extra or {}).items()})
     try:
-        temporary.mkdir()
-        tensors = {f"model/{name}": weight for name, weight in _named(model).items()}
-        plain = _collect_optimizers(model, optimizers, tensors)
-        tensors.update({f"extra/{name}": value for name, value in (extra or {}).items()})
+        temporary.mkdir(parents=True)
         parts = _write_parts(temporary, tensors, part_size)
         shapes = {name: list(value.shape) for name, value in tensors.items()}
         text = json.dumps({"state": state, "optimizers": plain, "parts": parts, "shapes": shapes})
@@ -64,11 +64,9 @@ def save_checkpoint(
             shutil.rmtree(final)
         temporary.replace(final)
     except Exception as error:  # safetensors has a class of its own for a full disk
-        if _is_disk_full(error):
-            raise PennameError(
-                f"The disk that holds {folder} is full: this checkpoint was not written, the one before it is "
-                "unharmed. Make room and run the same command again; it goes on from there."
-            ) from error
+        if is_disk_full(error) or _is_file_too_large(error):
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise PennameError(_no_room(final, tensors, is_disk_full(error))) from error
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -228,6 +226,27 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_disk_full(error: BaseException) -> bool:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or "No space left" in str(error) or "os error 28" in str(error)
+def _is_file_too_large(error: BaseException) -> bool:
+    """Whether `error` says that a file system, or a limit of the user's, allows no file of this size."""
+    return (isinstance(error, OSError) and error.errno == errno.EFBIG) or "os error 27" in str(error)
+
+
+def _no_room(final: Path, tensors: Mapping[str, Tensor], full: bool) -> str:
+    """What could not be written, what it needs, what there is, and what to do."""
+    folder = final.parent
+    need = math.ceil(sum(value.numel() * value.element_size() for value in tensors.values()) / 1e6)
+    before = newest_checkpoint(folder)
+    if before is None:
+        after = "there is none before it, so the run begins again"
+    else:
+        after = f"{before.name} before it is whole, and the run goes on from there"
+    if not full:
+        return (
+            f"{final} was not written: a file of it is larger than is allowed here (`ulimit -f`, or the file system); "
+            f"all of it needs {need:,} MB. Allow larger files, then run the same command again: {after}."
+        )
+    free = math.floor(shutil.disk_usage(folder if folder.exists() else folder.anchor).free / 1e6)
+    return (
+        f"The disk that holds {folder} is full: {final.name} needs {need:,} MB, {free:,} MB are free. Make room, then "
+        f"run the same command again: {after}."
+    )
