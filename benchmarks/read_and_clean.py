@@ -1,24 +1,30 @@
 """Reading and cleaning: posts a second, megabytes a second and peak memory, from 1,000 to 100,000 posts.
 
     python benchmarks/read_and_clean.py [--posts 1000 10000 100000] [--words 500] [--editor NAME]
+    python benchmarks/read_and_clean.py --against CHECKOUT [--sites DATABASE ...] [--rounds 5] [--posts 1000]
 
 Writes a real Publii database of synthetic posts (headings, paragraphs, links, a list, a picture, an inline code; by
 default the three editors in turn) to a temporary folder, then reads it with `penname.blog.read.iter_posts` in a fresh
 process for each row of the table. "mask" is what `penname` does by default; "keep" leaves private data as it is.
 Peak is the process's highest resident memory; "over import" is what of it came after the modules were loaded.
+With `--against` this checkout and another one read the same sites in turn, the sample blog, synthetic ones of each
+editor and those that are named; a figure is the median over the rounds, of processor time on one core, all masks on.
 """
 
 import argparse
 import json
+import os
 import random
 import resource
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import timeit
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 EDITORS = ("tinymce", "blockeditor", "markdown")
@@ -44,6 +50,7 @@ COMMON = (
     "know while last morning garden letter window kitchen evening bread rain city train coffee notebook summer "
     "river mountain"
 )
+HERE = Path(__file__).resolve().parents[1]
 WORDS = COMMON.split()
 DAY = 86_400_000
 
@@ -147,12 +154,10 @@ def peak_mib() -> float:
 
 def measure(folder: Path, keep_private: bool) -> dict[str, float]:
     """Read the whole site in this process."""
-    import pyromark
-    import selectolax.lexbor
-
     from penname.blog.read import ReadOptions, iter_posts
 
-    assert pyromark and selectolax.lexbor
+    for _ in islice(iter_posts(HERE / "src" / "penname" / "data" / "sample"), 10):
+        pass  # loads what is loaded on first use: every editor is among the first ten
     imported = peak_mib()
     began, cpu = time.perf_counter(), time.process_time()
     posts = words = 0
@@ -170,10 +175,41 @@ def measure(folder: Path, keep_private: bool) -> dict[str, float]:
     }
 
 
-def in_fresh_process(folder: Path, mode: str) -> dict[str, float]:
+def in_fresh_process(folder: Path, mode: str, checkout: Path = HERE) -> dict[str, float]:
     command = [sys.executable, __file__, "--child", str(folder), "--mode", mode]
-    result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
+    found = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    result: dict[str, float] = json.loads(found.stdout)
     return result
+
+
+def compare(other: Path, sites: dict[str, Path], rounds: int) -> None:
+    """Print posts a second here and in another checkout, and their ratio, for each site."""
+    print(f"{'site':<44} {'posts':>6} {'here':>9} {'other':>9} {'ratio':>6}   (posts a second of processor time)")
+    total = {HERE: 0.0, other: 0.0}
+    for name, site in sites.items():
+        runs: dict[Path, list[float]] = {HERE: [], other: []}
+        posts = 0
+        for _ in range(rounds):
+            for checkout, seconds in runs.items():
+                row = in_fresh_process(site, "mask", checkout)
+                seconds.append(row["cpu"])
+                posts = int(row["posts"])
+        here, there = (statistics.median(runs[checkout]) for checkout in (HERE, other))
+        total[HERE], total[other] = total[HERE] + here, total[other] + there
+        print(
+            f"{name[:44]:<44} {posts:>6,} {posts / here:>9,.0f} {posts / there:>9,.0f} {there / here:>6.2f}", flush=True
+        )
+    print(f"{'all together':<44} {'':>26} {total[other] / total[HERE]:>6.2f}")
+
+
+def compare_all(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sites = {path.name: path for path in options.sites}
+        sites["the sample blog"] = HERE / "src" / "penname" / "data" / "sample"
+        for editor in [options.editor] if options.editor else EDITORS:
+            sites[f"synthetic, {editor}"] = write_site(Path(folder) / editor, 1000, options.words, [editor])
+        compare(options.against, sites, options.rounds)
 
 
 def additions() -> float:
@@ -187,11 +223,17 @@ def main() -> None:
     parser.add_argument("--posts", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--words", type=int, default=500)
     parser.add_argument("--editor", choices=EDITORS, help="one editor only; default: the three in turn")
+    parser.add_argument("--against", type=Path, help="another checkout of penname")
+    parser.add_argument("--sites", type=Path, nargs="*", default=[], help="databases or sites to compare on as well")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--mode", choices=["keep", "mask"], default="mask", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(measure(options.child, options.mode == "keep")))
+        return
+    if options.against:
+        compare_all(options)
         return
     print(f"this core: {additions() / 1e6:.0f} million additions a second in a plain Python loop (sum over a range)")
     heads = ("posts", "database", "private", "seconds", "posts/s", "MB/s", "peak", "over import")

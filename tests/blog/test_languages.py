@@ -1,9 +1,12 @@
 """Languages are told from text, not from settings."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penname.blog import languages
 from penname.blog.languages import Language, language_of, languages_of
 from penname.blog.post import Post
 
@@ -40,3 +43,29 @@ def test_counts_by_words() -> None:
     assert (english.code, english.posts, english.name) == ("en", 1, "English")
     assert (german.code, german.posts, german.words) == ("de", 2, 30)
     assert unknown == Language("unknown", 1, 1)
+
+
+def written_in(code: str, number: int) -> Post:
+    """A post of eighty words, some of them its own."""
+    rng = random.Random(f"{code}{number}")
+    words = rng.choices(SAMPLES[code].rstrip(".").split(), k=70) + [
+        f"{rng.choice('bcdfg')}{rng.randrange(999)}" for _ in "1234567890"
+    ]
+    rng.shuffle(words)
+    return Post(number, "", "", (), " ".join(words), len(words))
+
+
+def test_a_blog_that_has_shown_its_language_is_not_guessed_at_for_every_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    guessed: list[str] = []
+    classify = languages.language_of
+    monkeypatch.setattr(languages, "language_of", lambda text: guessed.append(text) or classify(text))
+    posts = [written_in("en", number) for number in range(300)]
+    others = [written_in(code, number) for code in ("de", "es", "fr", "ru") for number in range(5)]
+    found = languages_of([*posts, *others, Post(999, "", "", (), "Hi", 1)])
+    assert {item.code: item.posts for item in found} == {"en": 300, "de": 5, "es": 5, "fr": 5, "ru": 5, "unknown": 1}
+    assert len(guessed) < 100
+
+
+def test_two_languages_in_turn_are_told_apart() -> None:
+    posts = [written_in("de" if number % 2 else "en", number) for number in range(300)]
+    assert {item.code: item.posts for item in languages_of(posts)} == {"de": 150, "en": 150}
