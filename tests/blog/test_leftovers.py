@@ -20,6 +20,7 @@ from penname.blog.leftovers import is_lonely, strip_leftovers
         (f"see DATA:text/html,{'<p>x</p>' * 9} y", "see y"),
         (f"a {'q1Z/' * 60} b", "a b"),
         ("| a | b |\n| --- | :-: |\n| c | d |", "| a | b |\n| c | d |"),
+        ("| a | b | | ---- | :----: | | c | d |", "| a | b | | c | d |"),
         ("Title\n________\ntext", "Title\ntext"),
         ('[{"id":1,"type":"publii-paragraph","content":"x"}]', ""),
         ('{"type":"publii-paragraph","content":"cut o', ""),
@@ -68,17 +69,17 @@ def test_what_only_looks_like_one_stays(text: str) -> None:
 
 
 LONELY = (
-    "* * *;--;.;. . .;~~~;-----;_____;• • •;•;~*~*~;=-=-=;---\n---;<>;[];:::;|---|---|;| :-: | - |;|;"
+    "* * *;--;.;. . .;~~~;-----;_____;• • •;•;~*~*~;=-=-=;---\n---;<>;[];:::;|---|---|;| :-: | - |;|;};{;];"
     "https://youtu.be/x;- https://x.org/a;www.x.org;"
 )
 
 
-@pytest.mark.parametrize("text", LONELY.split(";"))
+@pytest.mark.parametrize("text", [*LONELY.split(";"), "};", "]);"])
 def test_lonely(text: str) -> None:
     assert is_lonely(text)
 
 
-SAID = '?! "..." ... :-) ;) :( :-/ :-| :\'( =) =/ >:( ^^ ^_^ -_- >_< ♥ (...) [...] "--" ! ? 1. a 😀 é (?) "!"'
+SAID = '?! "..." ... :-) ;) :( :-/ :-| :\'( =) =/ >:( ^^ ^_^ -_- >_< ♥ (...) [...] ))) ;( "--" ! ? 1. a 😀 é (?) "!"'
 
 
 @pytest.mark.parametrize("text", [*SAID.split(), "see https://x.org", "http is a protocol"])

@@ -94,6 +94,7 @@ def test_code_goes_or_stays_whole() -> None:
         ("`a -- b` and ``a --- b``", "a -- b and a --- b"),
         ("https://x.org/a--b [so -- so](https://x.org/c--d) <!-- a > b --> end", "https://x.org/a--b so – so end"),
         ("'single' and \"double\" -- and so on...", "'single' and \"double\" – and so on..."),
+        ("<p>raw -- H~2~O</p>\n\nread -- so\n\n<div>a --- b</div>", "raw -- H~2~O\n\nread – so\n\na --- b"),
         ("# A -- B\n\n- c -- d", "A – B\n\n- c – d"),
         ("a <span title='--'>b</span> -- c <code>--x</code> -- d", "a b – c --x – d"),
     ],
@@ -105,6 +106,7 @@ def test_dashes_are_those_that_readers_see(source: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
+        ("H~2~O and ~5-~10", "H2O and 5-10"),
         ("~x~ and ~~y~~, ~10 and ~/path", "x and y, ~10 and ~/path"),
         ("\\~5\\~ or \\~x", "~5~ or ~x"),
         ("#no heading", "#no heading"),
@@ -117,7 +119,7 @@ def test_dashes_are_those_that_readers_see(source: str, expected: str) -> None:
         ("<div>*raw*</div>", "*raw*"),
         ("<div>\n\n*read*\n\n</div>", "read"),
         ("a\\\nb", "a\nb"),
-        ("==hi== :smile: $x$ H~2~O x^2^", "==hi== :smile: $x$ H2O x^2^"),
+        ("==hi== :smile: $x$ x^2^", "==hi== :smile: $x$ x^2^"),
         ("Use `{{ title }}` and {% raw %} and {{< ref >}}.", "Use {{ title }} and {% raw %} and {{< ref >}}."),
         ("Vec\\<u8> and a < b and `Map<K, V>`", "Vec<u8> and a < b and Map<K, V>"),
         ("`![a](b.jpg =10x10)` and `[t](https://x.org)`", "![a](b.jpg) and [t](https://x.org)"),

@@ -19,17 +19,19 @@ _READ_MORE = "---READMORE---"
 # An address that holds its data itself, longer than one that a writer shows as an example.
 _DATA_ADDRESS = re.compile(r"data:(?:image|video|audio|font|text|application)/[\w.+-]{1,60}[;,]\S{60,}", re.IGNORECASE)
 _BLOB = re.compile(r"(?<!\S)(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{200,}={0,2}(?!\S)")
+# A paragraph that is cut off JSON of Publii's block editor; one of Hugo's shortcodes and nothing else.
 _BLOCK_JSON = re.compile(r'\s*\[?\s*\{\s*"(?:id|type|content|config)"\s*:')
-# A paragraph that is cut off JSON of Publii's block editor.
 _HUGO = re.compile(r"(?:\{\{(?:<[^<>{}]*>|%[^%{}]*%)\}\}\s*)+")
 
 _BLANK_LINES = re.compile("\n{3,}")
 _SPACE_BEFORE_STOP = re.compile(r" ([.,])(?=\s|$)")
 _RULER = re.compile(r"[-_=*~•·#]{5,}|(?=[|: -]*\|)(?=\||[^-]*---)[|: ]*-[|: -]*")
+_TABLE_RULE = re.compile(r"\|(?: ?:?-{4,}:? ?\|){2,}")  # one of three signs a cell is an author's example
+_CODE_SIGNS = frozenset("{}[]();,")  # a line of a program that stands alone
 _DRAWN = frozenset("-–—―_=~·•*|#+<>/\\")  # what ornaments are drawn with, in any mixture
 _ONE_BY_ONE = frozenset(".,:;^`'\"")  # filling where one of them stands alone or stands repeated
 _FACES = re.compile(r"([-<>=~*^.'])_{1,2}(\1|[<>.])|=-?[/\\|*]")
-_BRACKETS = frozenset(["()", "[]", "{}", '""', "''", "``", "<>"])
+_BRACKETS = frozenset(["()", '""', "''", "``", "<>"])
 _ADDRESS_ONLY = re.compile(r"(?:[-–—•*] )?(?:https?://|www\.)\S+")
 
 
@@ -85,6 +87,8 @@ def _is_ornament(text: str) -> bool:
         return not text.startswith(("..", "^^"))
     if signs <= {"|", ":", "-"}:
         return text.startswith("|") or "--" in text
+    if signs <= _CODE_SIGNS and not signs.isdisjoint("{}[]"):
+        return True
     return text.replace(" ", "") in _BRACKETS
 
 
@@ -92,6 +96,8 @@ def _strip_rules(text: str) -> str:
     """Drop Publii's mark and lines that only draw a rule or the rule of a table that no parser took."""
     if _READ_MORE in text:
         text = text.replace(_READ_MORE, "\n\n")
+    if "|" in text and "----" in text:
+        text = _TABLE_RULE.sub(" ", text)
     if "\n" not in text:
         return "" if _RULER.fullmatch(text) else text
     return "\n".join(line for line in text.split("\n") if not _RULER.fullmatch(line))

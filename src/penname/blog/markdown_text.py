@@ -31,7 +31,7 @@ def gather_markdown(source: str, into: Gathered, *, code: bool = False) -> None:
     source, notes = prepare(source.encode("utf-8", "ignore").decode("utf-8"))
     page = _renderer().html(source)
     if notes or "--" in page or "~" in page:
-        page = typeset(page, notes, strikes="\\~" not in source)
+        page = _typeset_around_html(page, source, notes)
     gather_html(page, into, code=code)
 
 
@@ -40,6 +40,18 @@ def _renderer() -> "Markdown":
     from pyromark import Markdown, Options
 
     return Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH | Options.ENABLE_TASKLISTS)
+
+
+def _typeset_around_html(page: str, source: str, notes: frozenset[str]) -> str:
+    """Typeset a page but for its blocks of raw HTML, which stand in it as they stand in the source."""
+    parts: list[str] = []
+    done, strikes = 0, "\\~" not in source
+    for event in _renderer().events(source) if "<" in source else ():
+        raw = event.get("Html") if isinstance(event, dict) else None
+        if isinstance(raw, str) and (at := page.find(raw, done)) >= 0:
+            parts += (typeset(page[done:at], notes, strikes=strikes), raw)
+            done = at + len(raw)
+    return "".join([*parts, typeset(page[done:], notes, strikes=strikes)])
 
 
 def typeset(page: str, notes: frozenset[str], *, strikes: bool = False) -> str:
