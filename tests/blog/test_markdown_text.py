@@ -130,6 +130,11 @@ def test_signs_are_read_as_publii_reads_them(source: str, expected: str) -> None
     assert text(source) == expected
 
 
+def test_the_title_of_a_picture_is_its_caption() -> None:
+    source = 'a\n\n![alt](x.jpg =9x9 "We walked there & back -- all day.")\n\n![alt](y.jpg "The lake")\n\nb'
+    assert clean_body(source, "markdown") == CleanBody("a\n\nWe walked there & back – all day.\n\nb", links=0, images=2)
+
+
 def test_a_line_of_hugos_shortcodes_goes() -> None:
     assert text('a\n\n{{< figure src="x.png" >}}\n\nb') == "a\n\nb"
 

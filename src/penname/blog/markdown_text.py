@@ -25,11 +25,15 @@ _TOKEN = re.compile(
     r"|(?P<dash>-{2,})|(?P<note> ?\[\^[^\s\[\]<>]{1,40}\])|(?<!~)~(?P<struck>[^\s~<][^~<]{0,400})(?<=\S)~(?!~)"
 )
 
+_TITLED = re.compile(r'<img src="[^"]*" alt="[^"]*" title="([^"]*)" />')
+
 
 def gather_markdown(source: str, into: Gathered, *, code: bool = False) -> None:
     """Add the text of a Markdown post to `into`; raw HTML in it goes the way of HTML (`gather_html`)."""
     source, notes = prepare(source.encode("utf-8", "ignore").decode("utf-8"))
     page = _renderer().html(source)
+    if ' title="' in page:  # Publii shows the title of a picture as its caption
+        page = _TITLED.sub(r"<figure><img><figcaption>\1</figcaption></figure>", page)
     if notes or "--" in page or "~" in page:
         page = _typeset_around_html(page, source, notes)
     gather_html(page, into, code=code)
