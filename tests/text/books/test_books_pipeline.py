@@ -165,3 +165,11 @@ def test_an_engine_that_cannot_run_is_told(
         main()
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_pipeline_that_keeps_nothing_says_why(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "books" / name).write_text("Too short.")
+    with pytest.raises(InputError, match=r"None of 2 documents were kept: 2 too short.*lower --min-words"):
+        run_pipeline(tmp_path / "books", tmp_path / "out", OPTIONS, Engine(tasks=1))

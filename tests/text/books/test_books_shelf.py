@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from penname.cli import main
 from penname.core import events
 from penname.core.errors import InputError, Interrupted
 from penname.text.books import shelf
@@ -364,3 +365,37 @@ def test_a_store_torn_by_a_crash_keeps_what_is_whole(tmp_path: Path, damage: str
         assert store.text(store.records[-1]) == "text 9"
     with Store(tmp_path, {"other": 1}) as store:
         assert store.records == []
+
+
+def test_a_shelf_that_keeps_nothing_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    books = tmp_path / "books"
+    books.mkdir()
+    french = "Le phare était au bout de la jetée, et le vieux gardien n'en sortait plus. " * 30
+    for name, text in {
+        "a.txt": "Too little to read.",
+        "b.txt": "Too little to read here.",
+        "c.txt": french,
+        "d.txt": french,
+        "e.txt": "She said it again and again. " * 200,
+    }.items():
+        (books / name).write_text(text)
+    (books / "broken.epub").write_bytes(b"PK\x03\x04 not an archive")
+    for _ in range(2):  # the second run reads nothing again and says the same
+        with pytest.raises(SystemExit) as stop:
+            main(["books", str(books), "--out", str(tmp_path / "out")])
+        said = " ".join(capsys.readouterr().err.split())
+        assert stop.value.code == 2
+        assert "None of 6 documents were kept: 2 too short (under 300 words; the longest has 5), " in said
+        assert "2 in another language than en (fr 2)" in said
+        assert "1 not prose (the first: it repeats itself" in said
+        assert "1 unreadable (the first: The EPUB cannot be read" in said
+        assert f"{tmp_path / 'out' / 'dropped.tsv'} names each; " in said
+        assert "lower --min-words; name the language with --language" in said
+    with pytest.raises(InputError, match=r"None of 1 document was kept: 1 too short"):
+        build_shelf(books / "a.txt", tmp_path / "one")
+
+
+def test_a_mirror_without_any_of_the_books_says_so(serve: Callable[..., Any], tmp_path: Path) -> None:
+    site = serve({"cache/epub/feeds/pg_catalog.csv": CATALOGUE.encode(), "cache/epub/1234/pg1234.txt": b"Too short."})
+    with pytest.raises(InputError, match=r"2 not on the mirror, 1 too short.*try another mirror; lower --min-words"):
+        build_shelf(Mirror(site.url, pause=0, sleep=lambda _: None), tmp_path / "out", SMALL)

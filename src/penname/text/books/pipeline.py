@@ -9,7 +9,9 @@ Needs `pip install penname[books]`. Twins are found over the whole collection by
 twins one is kept, not always the first; the order of documents comes from the seed, which deals files out to tasks.
 """
 
+import csv
 import hashlib
+import itertools
 import json
 import random
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from typing import Any
 from penname.core import events
 from penname.core.errors import InputError, Interrupted
 from penname.core.files import write_json, write_text
+from penname.text.books.empty import Dropped, empty_shelf
 from penname.text.books.options import COMPRESSIONS, BooksOptions
 from penname.text.books.shelf import choose_books
 
@@ -62,8 +65,8 @@ class Stage:
 def run_pipeline(source: Path, out: Path, options: BooksOptions, engine: Engine) -> None:
     """Run every stage that is not done yet (Slurm: hand them all to the queue).
 
-    Raises `InputError` when datatrove is not installed or a setting cannot be used, `Interrupted` on Ctrl-C; the
-    same call goes on with the tasks that are not done.
+    Raises `InputError` when datatrove is not installed, a setting cannot be used or nothing is kept, `Interrupted` on
+    Ctrl-C; the same call goes on with the tasks that are not done.
     """
     executors = build_executors(source, out, options, engine)
     try:
@@ -74,8 +77,15 @@ def run_pipeline(source: Path, out: Path, options: BooksOptions, engine: Engine)
             for executor in executors:
                 executor.run()
                 step(1)
+    except RuntimeError as error:
+        # datatrove fails where a stage has nothing to read; the tables then say why there is nothing.
+        if "No files found" not in str(error):
+            raise
+        for block in executors[-1].pipeline:
+            list(block.run())
     except KeyboardInterrupt:
         raise Interrupted("Stopped; tasks that are done stay done. Run the same command again to go on.") from None
+    _check_kept(out, options)
 
 
 def build_executors(source: Path, out: Path, options: BooksOptions, engine: Engine) -> list[Any]:
@@ -195,6 +205,16 @@ def _executor_class(kind: str) -> Any:
             f"datatrove is needed for whole collections and is not here ({error}): pip install 'penname[books]'."
         ) from error
     return Executor
+
+
+def _check_kept(out: Path, options: BooksOptions) -> None:
+    """Say why nothing was kept, by the tables that the last stage has written."""
+    with (out / "index.tsv").open(encoding="utf-8") as file:
+        if len(list(itertools.islice(file, 2))) == 2:
+            return
+    with (out / "dropped.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    raise empty_shelf(out, [Dropped(row["reason"], row["language"], int(row["words"] or 0)) for row in rows], options)
 
 
 def shards_of(out: Path, options: BooksOptions) -> Sequence[Path]:

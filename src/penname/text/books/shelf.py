@@ -18,6 +18,7 @@ from penname.core import events
 from penname.core.errors import InputError, Interrupted
 from penname.text.books.catalogue import Entry, read_catalogue, spoken_name, unwanted
 from penname.text.books.clean import CleanBook, clean_book, cleanest
+from penname.text.books.empty import Dropped, empty_shelf
 from penname.text.books.filters import NearDuplicates, junk, language_of
 from penname.text.books.mirror import Mirror, Missing, catalogue_in, fetch_books
 from penname.text.books.options import BooksOptions
@@ -45,8 +46,8 @@ class ShelfReport:
 def build_shelf(source: Path | Mirror, out: Path, options: BooksOptions | None = None) -> ShelfReport:
     """Fetch (from a mirror), clean, filter and pack; what an earlier run has done is not done again.
 
-    Raises `InputError` for settings, folders or mirrors that cannot be used, `Interrupted` on Ctrl-C: everything
-    finished by then is kept, and the same call goes on from there.
+    Raises `InputError` for settings, folders or mirrors that cannot be used and when nothing is kept, with the reasons;
+    `Interrupted` on Ctrl-C: everything finished by then is kept, and the same call goes on from there.
     """
     options = options or BooksOptions()
     options.check()
@@ -60,16 +61,18 @@ def build_shelf(source: Path | Mirror, out: Path, options: BooksOptions | None =
             _read_books(store, folder, base, options)
             others = [_missing(book) for book in missing]
             shards = pack(store, out, options, others)
-            reasons = [record.reason for record in [*store.records, *others] if record.reason]
+            dropped = [record for record in [*store.records, *others] if record.reason]
     except KeyboardInterrupt:
         raise Interrupted("Stopped; everything done so far is kept. Run the same command again to go on.") from None
     records = [record for shard in shards for record in shard.records]
+    if not records:
+        raise empty_shelf(out, [Dropped(one.reason, one.language, one.words) for one in dropped], options)
     return ShelfReport(
         tuple(out / shard.file for shard in shards),
         len(records),
         sum(record.words for record in records),
         sum(record.bytes for record in records),
-        dict(Counter(reason.partition(":")[0] for reason in reasons).most_common()),
+        dict(Counter(record.reason.partition(":")[0] for record in dropped).most_common()),
         time.monotonic() - started,
     )
 
