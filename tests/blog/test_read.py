@@ -266,7 +266,6 @@ def test_closing_early_removes_the_copy(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     posts = iter_posts(blog(tmp_path, post(1), post(2)))
     assert isinstance(posts, Iterator) and next(posts).id == 1
-    assert list(temporary.iterdir())
     posts.close()  # type: ignore[attr-defined]
     assert list(temporary.iterdir()) == []
 

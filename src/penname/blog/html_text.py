@@ -121,7 +121,8 @@ class _Walk:
             self.drop_contents_title()
             return _skipped
         if role == BLOCK:
-            self.flush()
+            if self.text:
+                self.flush()
             leave: _Leave = self.leave_block
         elif role == PLAIN:
             leave = None
@@ -204,7 +205,8 @@ class _Walk:
 
     def leave_block(self) -> None:
         """End an element that stands on lines of its own."""
-        self.flush()
+        if self.text:
+            self.flush()
         self.kind = self.default_kind
 
     def leave_list(self) -> None:

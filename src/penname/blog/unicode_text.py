@@ -8,6 +8,7 @@ emoji sequences, U+200D and U+200C in the Arabic, Syriac, Mongolian and Brahmic 
 spelling.
 """
 
+import functools
 import re
 import unicodedata
 
@@ -21,6 +22,8 @@ _JOINING = "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\uf
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TAGS = "\U000e0020-\U000e007e"
 
+_ODD = re.compile("[^\n\x20-\x7e]")  # neither a printable ASCII character nor the end of a line
+_MANY = 16  # different characters to replace from which on all are replaced in one go
 _DROPPED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ud800-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
@@ -38,7 +41,7 @@ _STRAY = re.compile(
     f"|(?<![{_HAN}])[\U000e0100-\U000e01ef]"
 )
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]")
-_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028]")
+_LINE_ENDS = dict.fromkeys("\r\x0b\x0c\x85\u2028", "\n") | {"\u2029": "\n\n"}
 _BLANK_LINES = re.compile("\n{3,}")
 # A letter each for hyphens that only forbid a line break and for the ligatures that PDF files leave behind.
 _SPELLINGS = {
@@ -59,8 +62,11 @@ def normalise(text: str, *, quotes: bool = True) -> str:
     guillemets, primes and dashes stay. `quotes=False` leaves the writer's quotes. Idempotent; raises nothing.
     """
     text = _respell(text, quotes)
-    lines = [" ".join(line.split()) for line in text.split("\n")]
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    if "  " in text or " \n" in text or "\n " in text or text[:1] == " " or text[-1:] == " ":
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    if "\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text).strip("\n")
+    return text
 
 
 def normalise_line(text: str, *, quotes: bool = True) -> str:
@@ -78,15 +84,33 @@ def normalise_code(text: str) -> str:
 
 def _respell(text: str, quotes: bool) -> str:
     """All that is done to single characters; white space is not folded here."""
-    text = _LINE_ENDS.sub("\n", text).replace("\u2029", "\n\n")
-    text = _SPACES.sub(" ", _DROPPED.sub("", text))
+    odd = set(_ODD.findall(text))
+    if not odd:
+        return text
+    if "\r" in odd:
+        text = text.replace("\r\n", "\n")
+    plain = {sign: other for sign in odd if (other := _plain(sign, quotes)) != sign}
+    if len(plain) < _MANY:
+        for sign, other in plain.items():
+            text = text.replace(sign, other)
+    else:
+        text = text.translate({ord(sign): other for sign, other in plain.items()})
     if text.isascii():
         return text
-    for table in (_SPELLINGS, _STRAIGHT) if quotes else (_SPELLINGS,):
-        for odd, plain in table.items():
-            text = text.replace(odd, plain)
     text = unicodedata.normalize("NFC", text)
     return _drop_strays(text) if _CONTEXTUAL.search(text) else text
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain(sign: str, quotes: bool) -> str:
+    """Return what stands for a character wherever it is."""
+    if sign in _LINE_ENDS:
+        return _LINE_ENDS[sign]
+    if _DROPPED.match(sign):
+        return ""
+    if _SPACES.match(sign):
+        return " "
+    return _SPELLINGS.get(sign) or (quotes and _STRAIGHT.get(sign)) or sign
 
 
 def _drop_strays(text: str) -> str:
