@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from penname.core.device import Device, pick_device
-from penname.model.adapt import Encoded, adapt, encode, encode_replay
+from penname.model.adapt import adapt
 from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
@@ -32,7 +32,7 @@ from penname.model.plan import Plan, by_size, step_rate
 from penname.model.score import Score, score_texts
 from penname.model.settings import TrainSettings
 from penname.model.strength import go_back
-from penname.text.tokenizer import read_documents
+from penname.text.tokenizer import Encoded, encode, encode_replay, read_documents
 
 Row = dict[str, Any]
 

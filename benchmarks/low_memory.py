@@ -18,10 +18,11 @@ import torch
 
 from penname.core.device import Device, pick_device
 from penname.core.memory import spare
-from penname.model.adapt import adapt, encode, encode_replay, validator
+from penname.model.adapt import adapt, validator
 from penname.model.base import load_base, replay_texts
 from penname.model.footprint import fit_device
 from penname.model.plan import Wishes, make_plan, measure_speeds
+from penname.text.tokenizer import encode, encode_replay
 
 
 def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> list[float]:

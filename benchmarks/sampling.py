@@ -30,8 +30,8 @@ from penname.judge.passages import behind_opening, write_passages
 from penname.judge.subject import Candidate, JudgeOptions, Subject
 from penname.judge.voice import measure_voice
 from penname.judge.words import Passage
-from penname.model.adapt import encode
 from penname.model.token_bias import balanced
+from penname.text.tokenizer import encode
 
 SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1},

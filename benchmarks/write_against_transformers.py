@@ -26,8 +26,8 @@ from penname.core.device import Device, pick_device
 from penname.model.base import base_is_shipped, load_base
 from penname.model.decoding import Decoding, decoding_weights, has_int8
 from penname.model.generate import generate
+from penname.model.generation_config import SamplingSettings
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.sampling import SamplingSettings
 from penname.text.tokenizer import encode_plain, read_documents, train_tokenizer
 
 PROMPT = "When I started to write about this, I did not know"

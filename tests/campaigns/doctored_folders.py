@@ -37,8 +37,8 @@ from penname.core.errors import PennameError
 from penname.model.base import load_base, write_base
 from penname.model.folder import load_model, save_model
 from penname.model.generate import generate
+from penname.model.generation_config import settings_from
 from penname.model.gpt import RopeScaling
-from penname.model.sampling import settings_from
 from penname.model.score import score_texts
 from penname.use.export import export_hf
 

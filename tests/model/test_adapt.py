@@ -1,8 +1,8 @@
 import numpy as np
 from tiny_models import tiny_tokenizer
 
-from penname.model.adapt import encode, encode_replay
 from penname.text.batches import Stream
+from penname.text.tokenizer import encode, encode_replay
 
 TEXTS = ["The owl went to sea.", "", "In a boat."]
 

@@ -10,7 +10,7 @@ from test_teacher import CPU, STUDENT, drawn
 from torch import Tensor
 
 from penname.core.errors import Interrupted
-from penname.model.adapt import Encoded, adapt
+from penname.model.adapt import adapt
 from penname.model.gpt import GPT
 from penname.model.loop import Fitted, Run, train
 from penname.model.measure import Speeds
@@ -18,6 +18,7 @@ from penname.model.objective import Objective
 from penname.model.plan import Plan, Wishes, make_plan
 from penname.model.settings import TrainSettings
 from penname.text.batches import Mixture, Stream
+from penname.text.tokenizer import Encoded
 
 SPEEDS = Speeds.flat(1e4, 16, 4)
 MIXED = Mixture(

@@ -3,7 +3,8 @@ import pytest
 from taught import END, tokenizer
 
 from penname.model.draft import Row
-from penname.model.sampling import Candidates, SamplingSettings
+from penname.model.generation_config import SamplingSettings
+from penname.model.sampling import Candidates
 
 
 def candidate(token):

@@ -7,8 +7,8 @@ from penname.core.device import pick_device
 from penname.model.decoding import decoding_weights
 from penname.model.examples import Examples, beginning
 from penname.model.generate import gathered, generate, generate_batch
+from penname.model.generation_config import SamplingSettings
 from penname.model.rules import Rules
-from penname.model.sampling import SamplingSettings
 from penname.text.tokenizer import encode_plain
 
 LONG = "Nine cats came by. " * 20

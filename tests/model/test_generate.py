@@ -11,8 +11,8 @@ from penname.judge.copying import CopyIndex
 from penname.judge.guard import CopyGuard
 from penname.model.decoding import decoding_weights
 from penname.model.generate import continue_greedy, gathered, generate, generate_batch
+from penname.model.generation_config import SamplingSettings
 from penname.model.rules import words_of
-from penname.model.sampling import SamplingSettings
 from penname.text.tokenizer import encode_plain
 
 DEVICE = pick_device("cpu")

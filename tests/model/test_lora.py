@@ -3,10 +3,11 @@ import torch
 from tiny_models import random_model, tiny_tokenizer
 
 from penname.core.device import Device
-from penname.model.adapt import adapt, encode
+from penname.model.adapt import adapt
 from penname.model.lora import low_rank
 from penname.model.measure import Speeds
 from penname.model.plan import Wishes, make_plan
+from penname.text.tokenizer import encode
 
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 

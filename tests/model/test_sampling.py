@@ -9,17 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from penname.core.errors import InputError, PennameError
-from penname.model.sampling import (
-    Candidates,
-    NgramBan,
-    Repeats,
-    SamplingSettings,
-    candidates,
-    draw,
-    everything,
-    penalise,
-    settings_from,
-)
+from penname.model.generation_config import SamplingSettings, settings_from
+from penname.model.sampling import Candidates, NgramBan, Repeats, candidates, draw, everything, penalise
 
 LOGITS = npst.arrays(np.float32, st.integers(1, 40), elements=st.floats(-30, 30, width=16))
 

@@ -8,11 +8,12 @@ import torch
 from taught import tokenizer
 
 from penname.core.device import pick_device
-from penname.model.adapt import Encoded
+from penname.model.generation_config import SamplingSettings, settings_from
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.rules import Rules
-from penname.model.sampling import SamplingSettings, candidates, penalise, settings_from
+from penname.model.sampling import candidates, penalise
 from penname.model.token_bias import _SKIPPED, balanced, fit_token_bias
+from penname.text.tokenizer import Encoded
 
 CONFIG = GPTConfig(
     vocab_size=40,

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penname.text.batches import Mixture, Stream, document_ends
+from penname.text.batches import Mixture, Stream
+from penname.text.tokenizer import document_ends
 
 
 def stream(lengths: list[int], context: int, seed: int = 1, cap: float = 1.0) -> Stream:

@@ -28,7 +28,7 @@ from penname.text.tokenizer import encode_plain
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
-    from penname.model.sampling import SamplingSettings
+    from penname.model.generation_config import SamplingSettings
 
 _PART = "passages"
 _OPENING = (30, 40, 50)

@@ -14,7 +14,7 @@ from penname.text.prepare import PreparedPost
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
-    from penname.model.sampling import SamplingSettings
+    from penname.model.generation_config import SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,6 @@ class Subject:
 
 def sampling_settings(options: JudgeOptions, generation: dict[str, Any], tokens: int) -> "SamplingSettings":
     """What the model folder says, as `penname write` takes it, unless the options say otherwise."""
-    from penname.model.sampling import settings_from
+    from penname.model.generation_config import settings_from
 
     return settings_from(generation, {**options.sampling, "max_tokens": tokens, "seed": options.seed})

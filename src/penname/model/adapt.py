@@ -9,20 +9,19 @@ learning rate falling to zero, the state that is best on held-out posts kept.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from penname.core.device import Device
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.loop import Fitted, Run, train
 from penname.model.plan import SAVE_EVERY, Plan
 from penname.model.score import token_nats
-from penname.text.batches import Mixture, Stream, document_ends
-from penname.text.tokenizer import encode_documents, encode_plain
+from penname.text.batches import Mixture, Stream
+from penname.text.tokenizer import Encoded, encode_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,33 +31,6 @@ if TYPE_CHECKING:
 
 _BYTES_PER_TOKEN = 4.3
 """Of the base's own text, roughly."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Documents as token ids (n,), their ends (documents,) and the bytes of their text."""
-
-    ids: npt.NDArray[np.uint32]
-    ends: npt.NDArray[np.int64]
-    text_bytes: int
-
-
-def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
-    """Encode documents, each ended by `end`."""
-    ids = encode_documents(tokenizer, texts, end)
-    return Encoded(ids, document_ends(ids, end), sum(len(text.encode("utf-8")) for text in texts))
-
-
-def encode_replay(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
-    """Encode the base's own text, each document between two `end`, so that behind a single one a post begins.
-
-    Conditional training (Keskar et al. 2019) with the mark on what is not the blog: a short prompt then does not fall
-    into the base's kinds of text, and the model folder needs no mark that other programs would have to know.
-    """
-    plain = encode(tokenizer, texts, end)
-    starts = np.concatenate([[0], plain.ends[:-1]]).astype(np.int64)
-    ids = np.insert(plain.ids, starts[: plain.ends.size], end).astype(np.uint32)
-    return Encoded(ids, plain.ends + np.arange(1, plain.ends.size + 1), plain.text_bytes)
 
 
 def enough_text(texts: Iterable[str], tokens: float) -> list[str]:

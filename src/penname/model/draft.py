@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penname.model.sampling import Candidates, NgramBan, Repeats, SamplingSettings, draw
+from penname.model.generation_config import SamplingSettings
+from penname.model.sampling import Candidates, NgramBan, Repeats, draw
 from penname.model.text_stream import TextStream
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from penname.core import events
 from penname.core.device import Device
 from penname.model.decoding import Decoding, DecodingWeights, decoding_weights, pick_precision
 from penname.model.draft import Blocked, Row
+from penname.model.generation_config import SamplingSettings
 from penname.model.gpt import GPT
 from penname.model.rules import Rules
-from penname.model.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

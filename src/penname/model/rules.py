@@ -18,7 +18,8 @@ from torch import Tensor
 from penname.core import events
 from penname.model.decoding import DecodingWeights
 from penname.model.draft import Row
-from penname.model.sampling import Candidates, SamplingSettings, candidates, everything, penalise
+from penname.model.generation_config import SamplingSettings
+from penname.model.sampling import Candidates, candidates, everything, penalise
 from penname.text.tokenizer import encode_plain
 
 if TYPE_CHECKING:

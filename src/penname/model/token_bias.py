@@ -23,14 +23,14 @@ from torch import Tensor
 
 from penname.core import events
 from penname.core.device import Device
+from penname.model.generation_config import SamplingSettings, settings_from
 from penname.model.gpt import GPT
 from penname.model.rules import words_of
-from penname.model.sampling import SamplingSettings, settings_from
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from penname.model.adapt import Encoded
+    from penname.text.tokenizer import Encoded
 
 WINDOW = 256
 """Tokens of each text that are read: many beginnings have more of an author's words than a few whole texts."""

@@ -22,14 +22,6 @@ Ids = npt.NDArray[Any]
 Longs = npt.NDArray[np.int64]
 
 
-def document_ends(ids: Ids, end: int) -> Longs:
-    """Where each document stops (exclusive), given the id that ends documents; a ragged tail is a document too."""
-    ends = np.flatnonzero(ids == end).astype(np.int64) + 1
-    if ids.size and (not ends.size or ends[-1] != ids.size):
-        ends = np.append(ends, np.int64(ids.size))
-    return ends
-
-
 @dataclass(frozen=True)
 class Pass:
     """One pass over a stream: segments of documents in shuffled order, cut into windows in shuffled order."""

@@ -13,9 +13,10 @@ import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from penname.text.tokenizer_parts import LARGEST, checked_parts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
 
 END_OF_TEXT = "<|endoftext|>"
 """Ends every document; on a line of its own it separates the documents of a text file."""
@@ -53,6 +55,15 @@ _TRIED = (16, 32, 64, 128, 256, 512, 1024)
 """How often each of `_RUNS` stands in the texts."""
 _MOST_GROWTH = 8
 _MOST_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Documents as token ids (n,), their ends (documents,) and the bytes of their text."""
+
+    ids: npt.NDArray[np.uint32]
+    ends: npt.NDArray[np.int64]
+    text_bytes: int
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequency: int = 2) -> "Tokenizer":
@@ -188,6 +199,32 @@ def iter_encoded(
             documents[index].extend(ids)
         for document in documents:
             yield np.array([*document, last], np.uint32)
+
+
+def document_ends(ids: npt.NDArray[Any], end: int) -> npt.NDArray[np.int64]:
+    """Where each document stops (exclusive), given the id that ends documents; a ragged tail is a document too."""
+    ends = np.flatnonzero(ids == end).astype(np.int64) + 1
+    if ids.size and (not ends.size or ends[-1] != ids.size):
+        ends = np.append(ends, np.int64(ids.size))
+    return ends
+
+
+def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
+    """Encode documents, each ended by `end`."""
+    ids = encode_documents(tokenizer, texts, end)
+    return Encoded(ids, document_ends(ids, end), sum(len(text.encode("utf-8")) for text in texts))
+
+
+def encode_replay(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Encoded:
+    """Encode the base's own text, each document between two `end`, so that behind a single one a post begins.
+
+    Conditional training (Keskar et al. 2019) with the mark on what is not the blog: a short prompt then does not fall
+    into the base's kinds of text, and the model folder needs no mark that other programs would have to know.
+    """
+    plain = encode(tokenizer, texts, end)
+    starts = np.concatenate([[0], plain.ends[:-1]]).astype(np.int64)
+    ids = np.insert(plain.ids, starts[: plain.ends.size], end).astype(np.uint32)
+    return Encoded(ids, plain.ends + np.arange(1, plain.ends.size + 1), plain.text_bytes)
 
 
 def _pieces(text: str) -> Iterator[str]:

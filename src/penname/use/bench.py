@@ -161,7 +161,7 @@ def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
 def _written(device: Device, loaded: "LoadedModel", drafts: int) -> float:
     """Tokens a second of so many drafts at once; the first call, which warms up, does not count."""
     from penname.model.generate import generate_batch
-    from penname.model.sampling import SamplingSettings
+    from penname.model.generation_config import SamplingSettings
 
     spent = 0.0
     for tokens in (4, _WRITTEN):

@@ -211,7 +211,7 @@ class _Job:
     """One training: the device, the network, the encoded texts."""
 
     def __init__(self, prepared: Prepared, options: TrainOptions, begun: Begun) -> None:
-        from penname.model.adapt import encode
+        from penname.text.tokenizer import encode
 
         self.prepared, self.options, self.started = prepared, options, time.monotonic()
         device, loaded = begun()
@@ -329,9 +329,10 @@ class _Job:
 
 
 def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
-    from penname.model.adapt import adapt, as_record, encode_replay, enough_text, validator
+    from penname.model.adapt import adapt, as_record, enough_text, validator
     from penname.model.base import replay_texts
     from penname.model.strength import go_back, settle
+    from penname.text.tokenizer import encode_replay
 
     workspace = prepared.workspace
     job = _Job(prepared, options, begun)
@@ -410,7 +411,7 @@ def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Call
     """A function that shows how the model would begin a post: the same title and seed each time."""
     from penname.model.examples import Examples
     from penname.model.generate import generate_batch
-    from penname.model.sampling import SamplingSettings
+    from penname.model.generation_config import SamplingSettings
 
     training = prepared.side("train")
     title = (prepared.side("validation") or training)[0].title or "Notes"
@@ -428,7 +429,7 @@ def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Call
 
 def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
     from penname.model.folder import save_model
-    from penname.model.sampling import RECOMMENDED
+    from penname.model.generation_config import RECOMMENDED
     from penname.model.token_bias import balanced
 
     workspace = prepared.workspace

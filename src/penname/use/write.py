@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from penname.judge.guard import CopyGuard
     from penname.model.folder import LoadedModel
     from penname.model.generate import Draft, Piece
-    from penname.model.sampling import SamplingSettings
+    from penname.model.generation_config import SamplingSettings
     from penname.text.prepare import PreparedPost
 
 _BETWEEN = "\n* * *\n\n"
@@ -188,7 +188,7 @@ def sampling_settings(generation: Mapping[str, Any], given: Mapping[str, float])
 
     Without a seed one is drawn. Raises one `InputError` that lists all that is wrong.
     """
-    from penname.model.sampling import settings_from
+    from penname.model.generation_config import settings_from
 
     return settings_from(generation, {"seed": secrets.randbelow(1_000_000), **given})
 

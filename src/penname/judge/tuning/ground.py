@@ -18,7 +18,7 @@ from penname.core import events
 from penname.core.device import Device
 from penname.judge.subject import JudgeOptions, Subject
 from penname.judge.tuning.tunables import Values, default_values, tunables_for
-from penname.model.adapt import Encoded, encode, encode_replay, enough_text, validator
+from penname.model.adapt import enough_text, validator
 from penname.model.footprint import fit_device
 from penname.model.gpt import GPT
 from penname.model.measure import Speeds, measure_speed
@@ -26,6 +26,7 @@ from penname.model.plan import Plan, Wishes, make_plan
 from penname.model.strength import go_back
 from penname.model.token_bias import balanced
 from penname.model.weights import put_back
+from penname.text.tokenizer import Encoded, encode, encode_replay
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel

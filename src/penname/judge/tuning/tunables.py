@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from penname.model.generation_config import RECOMMENDED
 from penname.model.plan import Plan
-from penname.model.sampling import RECOMMENDED
 
 Values = dict[str, float]
 """A value for each setting, by its name."""
