@@ -34,7 +34,7 @@ from penname.blog.read import ReadOptions, read_blog
 from penname.core.errors import PennameError
 
 SLOWEST = 5.0
-"""Seconds that one mutant may take."""
+"""Seconds of the processor that one mutant may take."""
 BLOCKS = [
     {"id": 1, "type": "publii-header", "content": "A heading", "config": {"headingLevel": 2}},
     {"id": "0b1c", "type": "publii-paragraph", "content": "Some <b>bold</b> words, and a few more.", "config": {}},
@@ -376,7 +376,7 @@ def try_one(folder: Path, seed: int, number: int, found: Found, show: bool = Fal
     path, names = make_mutant(folder, seed, number)
     if show:
         print(f"{number}: {', '.join(names)}")
-    started = time.monotonic()
+    started = time.process_time()
     try:
         reading = read_blog(path, ReadOptions(pages=True, drafts=True, trashed=True, code=number % 2 == 0))
         json.dumps([reading.name, [(post.id, post.title, post.text) for post in reading.posts]])
@@ -391,7 +391,7 @@ def try_one(folder: Path, seed: int, number: int, found: Found, show: bool = Fal
         if isinstance(error, KeyboardInterrupt):
             raise
         found.tracebacks.append((number, "".join(traceback.format_exception(error)[-3:])))
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     found.tried += 1
     found.slowest = max(found.slowest, seconds)
     if seconds > SLOWEST:

@@ -14,6 +14,7 @@ from pathlib import Path
 from penname.blog.publii import iter_rows
 from penname.blog.read import ReadOptions
 from penname.blog.site import open_site
+from penname.core import events
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Known:
 
 def site_name(path: Path) -> str:
     """The folder name that Publii gave the site. Raises `InputError` when `path` is no usable site."""
-    with open_site(path) as site:
+    with events.subdued(), open_site(path) as site:
         return site.name
 
 
@@ -35,7 +36,8 @@ def identify(path: Path, options: ReadOptions) -> Known:
 
     Raises `InputError` when `path` is no usable site.
     """
-    with open_site(path) as site:
+    # What is met on the way is told when the posts are read; here it is a detail.
+    with events.subdued(), open_site(path) as site:
         total = hashlib.sha256(repr((site.name, site.language, asdict(options))).encode("utf-8", "replace"))
         for row in iter_rows(site, pages=options.pages, drafts=options.drafts, trashed=options.trashed):
             parts = (row.id, row.title, row.date, row.source, row.editor, row.tags)
