@@ -111,6 +111,8 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
     options = options or PrepareOptions()
     if not 0 < options.cap <= 1:
         raise InputError(f"--cap is a share above 0 and at most 1, not {options.cap:g}.")
+    if options.tokenizer and options.vocabulary and not 260 <= options.vocabulary <= 65_536:
+        raise InputError(f"--vocabulary must be between 260 and 65,536, not {options.vocabulary}.")
     known = identify(site, options.read)
     chosen = {name: getattr(options, name) for name in ("how", "validation", "test", "cap")}
     settings = {**chosen, "read": asdict(options.read)}
@@ -228,8 +230,6 @@ def _tokenizer_step(prepared: Prepared, options: PrepareOptions) -> None:
     size, reason = choose_vocabulary(words)
     if options.vocabulary:
         size, reason = options.vocabulary, "as asked for"
-        if not 260 <= size <= 65_536:
-            raise InputError(f"--vocabulary must be between 260 and 65,536, not {size}.")
 
     def work() -> None:
         from penname.text.tokenizer import train_tokenizer
