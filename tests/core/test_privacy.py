@@ -4,7 +4,11 @@ import ast
 import io
 import json
 import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +151,33 @@ def test_the_step_of_a_read_only_workspace(tmp_path: Path, monkeypatch: pytest.M
             run_step(workspace, step, {"a": 2}, lambda: None)
     assert any("can be read only" in event.text for event in heard)
     assert rights(workspace.folder) == before and not workspace.log.exists()
+
+
+@POSIX
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_terminal_that_was_closed_ends_nothing(tmp_path: Path, moving: bool) -> None:
+    """After SIGHUP every write to the terminal fails: what was to be saved is saved, the exit code is Ctrl-C's."""
+    script = (
+        "import signal, sys, time\nfrom pathlib import Path\nfrom penname.core import events\n"
+        "from penname.core.exits import run_and_exit\nfrom penname.core.terminal import Settings, show_events\n"
+        "def work():\n"
+        f"    with show_events(Settings(moving={moving})), events.task('Working', total=3) as step:\n"
+        "        try:\n            step(1)\n            Path(sys.argv[1], 'in').touch()\n            time.sleep(60)\n"
+        "        except KeyboardInterrupt:\n            events.warn('Saving.')\n            step(1)\n"
+        "            Path(sys.argv[1], 'saved').touch()\n            raise\n"
+        "run_and_exit(work)"
+    )
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        until = time.monotonic() + 20
+        while not (tmp_path / "in").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 130
+    assert (tmp_path / "saved").exists()

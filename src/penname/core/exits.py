@@ -7,6 +7,7 @@ stopped. Bad input never shows a traceback; with `debug` an error shows where it
 terminal was closed) end a command as Ctrl-C does, so that private copies are deleted and work is saved.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -78,7 +79,9 @@ def _tell(error: BaseException) -> int:
             f"Something went wrong that penname did not expect ({type(error).__name__}: {error}): run the same "
             "command with --debug to see where."
         )
-    print(printable(" ".join(text.split())), file=sys.stderr)
+    # A terminal that was closed takes no sentence any more; the exit code stands.
+    with contextlib.suppress(OSError):
+        print(printable(" ".join(text.split())), file=sys.stderr, flush=True)
     return code
 
 

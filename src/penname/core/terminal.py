@@ -51,7 +51,7 @@ class Settings:
 def show_events(settings: Settings | None = None) -> Iterator[None]:
     """Show every event for the length of the block."""
     settings = settings or Settings()
-    file = settings.file or sys.stderr
+    file: Any = _Sturdy(settings.file or sys.stderr)
     if settings.quiet:
         with events.listening(_Plain(file, quiet=True)):
             yield
@@ -154,6 +154,27 @@ def _train_text(data: dict[str, Any]) -> str:
     if data.get("tokens_per_second"):
         parts.append(f"{data['tokens_per_second']:,.0f} tokens/s")
     return ", ".join(parts)
+
+
+class _Sturdy:
+    """A stream whose other end may be gone, such as a terminal that was closed: what is written then goes nowhere."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file = file
+
+    def write(self, text: str) -> int:
+        """Write, if that is possible."""
+        with contextlib.suppress(OSError):
+            return self.file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if that is possible."""
+        with contextlib.suppress(OSError):
+            self.file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
 
 
 class _Plain:
