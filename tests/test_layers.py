@@ -25,6 +25,7 @@ HEAVY = {
     "rich",
     "sklearn",
     "optuna",
+    "jinja2",
 }
 
 
@@ -63,6 +64,12 @@ def test_imports_go_one_way(module: Path) -> None:
         parts = name.split(".")
         if parts[0] == "penname" and len(parts) > 1:
             assert LAYERS.index(parts[1]) <= LAYERS.index(layer), f"{name_of(module)} imports {name}"
+
+
+def test_the_judge_knows_nothing_of_tuning(module: Path) -> None:
+    """Tuning judges its trials; the report takes tuning's section as it takes any other."""
+    if module.parent == PACKAGE / "judge":
+        assert not [name for name in imported(parsed(module)) if name.startswith("penname.judge.tuning")]
 
 
 def test_modules_and_functions_are_small(module: Path) -> None:

@@ -5,10 +5,14 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
+from jinja2 import UndefinedError
 from judged_blog import HOSTILE, Judged
+from markupsafe import Markup
 
 from penname.judge import page_sections
 from penname.judge.copying import Copied, Excerpt
+from penname.judge.judging import judge_workspace
+from penname.judge.page import Section, make_section, render_page
 
 TAGS = """html head meta title style body h1 h2 h3 p strong div ul li b span nav a section figure figcaption svg rect
 path text circle i table thead tbody tr th td details summary code small mark"""
@@ -131,6 +135,32 @@ def test_copies_that_begin_alike_are_shown_once() -> None:
     assert [each.source.run.split()[0] for each in found] == ["at", "g", "h", "i", "j"]
 
 
-def test_a_table_escapes_its_cells() -> None:
-    text = page_sections.table(["<b>"], [["<i>&"]], numbers=(0,))
-    assert "&lt;b&gt;" in text and "&lt;i&gt;&amp;" in text and "<i>" not in text
+def test_foreign_text_is_escaped_in_every_place_of_a_page() -> None:
+    rows = [[HOSTILE, "1"]]
+    section = make_section("method", HOSTILE, notes=[HOSTILE], figures=rows, settings=rows)
+    text = render_page(HOSTILE, [section, section], HOSTILE, HOSTILE)
+    page = Page(text)
+    assert "<script" not in text and "<img" not in text and text.count("</style>") == 1
+    # The title, heading and introduction; twice each the link, the section's title, its note and its two cells.
+    assert "".join(page.texts).count(HOSTILE) == 13
+
+
+def test_a_table_sets_figures_flush_right() -> None:
+    page = Page(make_section("targets", "", rows=[["name", "1", "2", "met"]]).content)
+    cells = [dict(attributes).get("class") for tag, attributes in page.elements if tag in ("td", "th")]
+    assert cells == 2 * [None, "number", "number", None]
+
+
+def test_a_value_that_a_template_lacks_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        make_section("targets", "Targets")
+
+
+def test_a_section_from_elsewhere_stands_before_the_last(owl: Judged) -> None:
+    other = Section("tuning", "Of another <kind>", Markup("<p>Handed in.</p>"))
+    first = judge_workspace(owl.workspace, owl.options, [other])
+    text = first.page.read_text(encoding="utf-8")
+    names = [str(attributes["id"]) for tag, attributes in Page(text).elements if tag == "section"]
+    assert names[0] == "verdict" and names[-3:] == ["targets", "tuning", "method"]
+    assert "<p>Handed in.</p>" in text and "Of another &lt;kind&gt;" in text
+    assert first.new and not judge_workspace(owl.workspace, owl.options, [other]).new

@@ -23,6 +23,7 @@ from penname.judge.tuning import ground as grounds
 from penname.judge.tuning import trial
 from penname.judge.tuning.ground import Ground
 from penname.judge.tuning.study import open_storage
+from penname.judge.tuning.summary import tuned_sections
 from penname.model.adapt import adapt
 from penname.model.folder import load_model
 from penname.model.footprint import windows_at_once
@@ -78,7 +79,8 @@ def test_a_run_leaves_a_ledger_a_study_a_model_and_a_page(blog: tuple[Workspace,
     assert len(open_storage(workspace.folder / "tune" / "study.journal").get_all_studies()) == 1
     assert (workspace.folder / "good.toml").is_file()
     assert report.judged >= 3 and len(report.rows) == 5 and report.verdict
-    shown = judge_workspace(workspace, JudgeOptions(passages=6, words=30, device="cpu", base=blog[1]))
+    options = JudgeOptions(passages=6, words=30, device="cpu", base=blog[1])
+    shown = judge_workspace(workspace, options, tuned_sections(workspace))
     assert '<section id="tuning">' in shown.page.read_text(encoding="utf-8")
     assert shown.figures["side"] == "test"
 

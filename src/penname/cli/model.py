@@ -90,11 +90,12 @@ def judge(
     from penname.core.workspace import find_workspace
     from penname.judge.judging import judge_workspace
     from penname.judge.subject import JudgeOptions
+    from penname.judge.tuning.summary import tuned_sections
 
     chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again)
     place = find_workspace(workspace)
     with showing(), place.at_work("penname judge"):
-        report = judge_workspace(place, chosen)
+        report = judge_workspace(place, chosen, tuned_sections(place))
     if as_json:
         print_json(report.figures)
     else:

@@ -1,6 +1,6 @@
 """Plots as inline SVG: text that any browser draws, without a script and without the network.
 
-In: numbers and names. Out: an `<svg>` element as text, everything in it escaped. Colours come from classes that the
+In: numbers and names. Out: an `<svg>` element as markup, everything in it escaped. Colours come from classes that the
 page's style sheet sets for light and dark: `a` the blog, `b` the model, `c` the base, `d` what is left.
 
     bars([Bar("adapted", 1.24, 1.20, 1.29, "b"), Bar("base", 1.50, 1.44, 1.58, "c")], "bits per byte")
@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+
+from markupsafe import Markup
 
 WIDTH = 460
 """Of every drawing, in units of its own."""
@@ -59,10 +61,10 @@ class Ratio:
     apart: float
 
 
-def bars(given: Sequence[Bar], unit: str) -> str:
+def bars(given: Sequence[Bar], unit: str) -> Markup:
     """Horizontal bars from zero, with whiskers for the intervals and the figures beside them."""
     if not given:
-        return ""
+        return Markup()
     most = max(bar.high for bar in given) or 1.0
     height, top, right = 40, 4, WIDTH - 62
     out = []
@@ -83,11 +85,11 @@ def bars(given: Sequence[Bar], unit: str) -> str:
     return svg(top + len(given) * height, out, f"Bars, {unit}: {label}")
 
 
-def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
+def lines(given: Sequence[Line], x_name: str, y_name: str) -> Markup:
     """Lines over a common x axis; the y axis spans what is drawn."""
     points = [point for line in given for point in line.points]
     if not points:
-        return ""
+        return Markup()
     height, left, bottom, top = 240, 44, 208, 26
     first, last = min(x for x, _ in points), max(x for x, _ in points)
     x_ticks = [tick for tick in round_ticks([first, last], 5) if first <= tick <= last]
@@ -113,14 +115,14 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> str:
     return svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
 
 
-def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
+def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> Markup:
     """Shares of each group in common bins, as bars side by side.
 
     With `whole` the bins hold whole numbers, and the last one all that lies beyond the 99th percentile.
     """
     values = sorted(value for group in given for value in group.values)
     if not values:
-        return ""
+        return Markup()
     edges = _whole_edges(values) if whole else _edges(values)
     counts = [_counted(group.values, edges) for group in given]
     ticks = round_ticks([0.0, 100 * max(max(each) for each in counts)], 4)
@@ -139,11 +141,11 @@ def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> str:
     return svg(height, out, f"Histogram of {x_name}") + legend(names)
 
 
-def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
+def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> Markup:
     """Generated over real, on a scale of doublings, with a band for how far real text is from itself."""
     usable = [each for each in given if each.real > 0 and each.generated > 0]
     if not usable:
-        return ""
+        return Markup()
     times = [math.log2(each.generated) - math.log2(each.real) for each in usable]
     reach = min(_DOUBLINGS, max(1, math.ceil(max(map(abs, times)))))
     left, right, height, top = 140, WIDTH - 54, 22, 22
@@ -169,15 +171,15 @@ def ratios(given: Sequence[Ratio], names: tuple[str, str]) -> str:
     return svg(bottom + 4, out, f"{names[1]} over {names[0]}: " + ", ".join(each.name for each in usable))
 
 
-def legend(names: Sequence[tuple[str, str]]) -> str:
+def legend(names: Sequence[tuple[str, str]]) -> Markup:
     """Names beside their colours."""
     items = "".join(f'<span><i class="{style}"></i>{escape(name)}</span>' for name, style in names)
-    return f'<div class="legend">{items}</div>'
+    return Markup(f'<div class="legend">{items}</div>')
 
 
-def svg(height: float, parts: Sequence[str], title: str) -> str:
+def svg(height: float, parts: Sequence[str], title: str) -> Markup:
     """The element around the parts of a drawing; `title` is what a screen reader says."""
-    return (
+    return Markup(
         f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(title, quote=True)}">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
     )

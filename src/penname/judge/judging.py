@@ -9,7 +9,7 @@ In: a workspace that holds `text.json` and `model/`. Out: `report.html` for peop
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,8 @@ from penname.core.files import read_json, write_json, write_text
 from penname.core.workspace import Step, Workspace, content_hash, file_hashes, run_step
 from penname.judge.figures import list_figures
 from penname.judge.judgement import Judgement, judge
-from penname.judge.page import Findings, render_page
+from penname.judge.page import Section, render_page
+from penname.judge.page_sections import Findings, intro, report_sections
 from penname.judge.parts import Parts
 from penname.judge.passages import Written, kept_passages
 from penname.judge.recital import masked_items
@@ -70,8 +71,10 @@ class Report:
     new: bool
 
 
-def judge_workspace(workspace: Workspace, options: JudgeOptions | None = None) -> Report:
-    """Judge the model of a workspace, unless neither it nor the text has changed.
+def judge_workspace(
+    workspace: Workspace, options: JudgeOptions | None = None, others: Sequence[Section] = ()
+) -> Report:
+    """Judge the model of a workspace, unless neither it nor the text has changed; the page shows `others` too.
 
     Raises `InputError` when there is no model or nothing to judge it on, or an option cannot be.
     """
@@ -87,9 +90,9 @@ def judge_workspace(workspace: Workspace, options: JudgeOptions | None = None) -
         "base": subject.base.key if subject.base else "",
         "items": len(subject.items) if subject.items is not None else None,
         "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
-        "tuning": content_hash(_tuning(workspace)),
+        "others": content_hash([each.content for each in others]),
     }
-    new = run_step(workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits), options.again)
+    new = run_step(workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits, others), options.again)
     figures = read_json(workspace.folder / "report.json", "the figures of a report")
     return Report(
         figures=figures,
@@ -158,7 +161,13 @@ def measure(
     return judgement, {**figures, "verdict": told}
 
 
-def _judge(workspace: Workspace, subject: Subject, options: JudgeOptions, limits: list[Limit] | None) -> None:
+def _judge(
+    workspace: Workspace,
+    subject: Subject,
+    options: JudgeOptions,
+    limits: list[Limit] | None,
+    others: Sequence[Section],
+) -> None:
     """Measure, and write everything; the row comes last, so that a run that was killed leaves none."""
     started = time.monotonic()
     training = read_training(workspace.folder / TRAINING)
@@ -172,20 +181,11 @@ def _judge(workspace: Workspace, subject: Subject, options: JudgeOptions, limits
     before = options.seconds_before or training.seconds
     figures |= {"judging_seconds": round(seconds, 1), "seconds": round(before + seconds, 1)}
     checks = check_figures(limits, figures)
-    tuning = _tuning(workspace)
-    page = render_page(Findings(judgement, figures, figures["verdict"][0], found, checks, training, tuning))
-    write_text(workspace.report, page)
+    findings = Findings(judgement, figures, figures["verdict"][0], found, checks, training)
+    sections = report_sections(findings, others)
+    write_text(workspace.report, render_page(f"{subject.name}: report", sections, subject.name, intro(findings)))
     write_json(workspace.folder / "report.json", figures)
     append_row(workspace.results, _row(workspace, subject, figures, training, options))
-
-
-def _tuning(workspace: Workspace) -> str:
-    """The section of the tuning run that the workspace holds; empty where there is none."""
-    from penname.judge.tuning.page import tuning_section
-    from penname.judge.tuning.summary import read_summary
-
-    summary = read_summary(workspace)
-    return tuning_section(summary) if summary else ""
 
 
 def _row(

@@ -1,16 +1,22 @@
-"""The sections of the report: each takes a judgement and gives HTML, every foreign text escaped."""
+"""The sections of the report: each takes what was found and gives the values of its template.
 
-from collections.abc import Sequence
-from html import escape
+render_page("owl: report", report_sections(Findings(judgement, figures, headline, verdict, checks, training)))
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from penname.judge import charts
-from penname.judge.copying import Copied, Excerpt
+from penname.judge.copying import Copied
 from penname.judge.delta import Distance
 from penname.judge.judgement import Judgement
+from penname.judge.page import Plot, Section, make_section
 from penname.judge.recital import largest_rate
 from penname.judge.style import PUNCTUATION
+from penname.judge.target import Check
 from penname.judge.training import Training
-from penname.judge.verdict import ordinal
+from penname.judge.verdict import GOOD, HELP, NOT, Sentence, ordinal
 from penname.judge.voice import Figure
 from penname.judge.words import words
 
@@ -21,49 +27,91 @@ _STYLES = {
     "base before adaptation": "c",
     "network from scratch": "d",
 }
+_TILES = (
+    ("{side}_bits_per_byte", "{:.2f}", "bits per byte", "base_{side}_bits_per_byte", "base {:.2f}"),
+    ("real_vs_generated_auc", "{:.2f}", "told from real posts (AUC)", "halves_auc", "halves of the blog {:.2f}"),
+    ("delta_percentile", "{:.0f}", "Delta, percentile", "", "of the blog's own distances"),
+    (
+        "longest_copied_run",
+        "{:.0f}",
+        "longest copied run, words",
+        "longest_copied_run_unguarded",
+        "{:.0f} without the guard",
+    ),
+    ("copy_ratio_8gram", "{:.2g}", "8-word copying ratio", "", "1 is what held-out posts do"),
+    ("extraction_rate", "{:.1%}", "of posts extractable", "extraction_tried", "of {:,.0f} that were tried"),
+    ("rep_4", "{:.3f}", "repeated 4-word sequences", "heldout_rep_4", "real posts {:.3f}"),
+    ("known_word_rate", "{:.1%}", "known words", "heldout_known_word_rate", "real posts {:.1%}"),
+    ("forgetting_bits_per_byte", "{:+.3f}", "bits per byte forgotten", "", "on general English"),
+)
+"""The figures at the top: a name, its form, what it is; the name and the form of what stands beside it."""
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table; `numbers` are the columns that are set flush right."""
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the page shows."""
 
-    def cell(tag: str, place: int, text: str) -> str:
-        style = ' class="number"' if place in numbers else ""
-        return f"<{tag}{style}>{escape(text)}</{tag}>"
-
-    head = "".join(cell("th", place, text) for place, text in enumerate(header))
-    lines = "".join(
-        "<tr>" + "".join(cell("td", place, text) for place, text in enumerate(row)) + "</tr>" for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    judgement: Judgement
+    figures: dict[str, Any]
+    headline: str
+    verdict: Sequence[Sentence]
+    checks: Sequence[Check]
+    training: Training
 
 
-def plot(title: str, drawing: str, caption: str) -> str:
-    """A drawing with its title and its explanation; nothing where there is no drawing."""
-    if not drawing:
-        return ""
-    return f"<figure><h3>{escape(title)}</h3>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def samples(judgement: Judgement) -> str:
-    """The first passages, unchosen, each behind the opening of the held-out post that it goes on from."""
-    shown = judgement.passages.settings.get("example")
-    example = " The model had read the beginning of a training post with a similar title." if shown else ""
-    out = [
-        (
-            "<p>Each goes on from the opening of a post that the model has not seen (set apart), with the "
-            f"copy guard on.{example} They are the first ones, not the best.</p>"
-        )
+def report_sections(findings: Findings, others: Sequence[Section] = ()) -> list[Section]:
+    """All sections in their order; `others` stand before the last, which says how all was measured."""
+    judgement = findings.judgement
+    return [
+        _verdict(findings),
+        make_section(
+            "samples",
+            "Six samples, as they came",
+            example=judgement.passages.settings.get("example"),
+            passages=judgement.passages.guarded[:_SAMPLES],
+        ),
+        make_section("fit", "Fit", fit=judgement.fit, plots=_fit_plots(judgement, findings.training)),
+        _voice(judgement),
+        _copying(judgement),
+        make_section("fluency", "Fluency", rows=_fluency_rows(judgement)),
+        _private(judgement),
+        make_section("targets", "Targets", rows=[_target_row(check) for check in findings.checks]),
+        *others,
+        _method(findings),
     ]
-    for each in judgement.passages.guarded[:_SAMPLES]:
-        end = "" if each.ended else " […]"
-        out.append(
-            f'<div class="sample"><div class="opening">{escape(each.opening)}</div>'
-            f'<div class="text">{escape(each.text)}{end}</div></div>'
-        )
-    return "".join(out)
 
 
-def fit(judgement: Judgement, training: Training) -> str:
+def intro(findings: Findings) -> str:
+    """What the page says of itself below its heading."""
+    figures = findings.figures
+    return (
+        f"Judged on {str(figures['date'])[:10]} by penname {figures['penname']}: {figures['training_words']:,} words "
+        f"of {figures['training_posts']:,} posts were learned from, {findings.judgement.fit.posts_in_all:,} other "
+        "posts were held back. This page quotes passages of the posts and of what the model wrote: whoever has the "
+        "page can read them."
+    )
+
+
+def _verdict(findings: Findings) -> Section:
+    cards = [
+        (title, [each.text for each in findings.verdict if each.kind == kind])
+        for kind, title in ((GOOD, "Good for"), (NOT, "Not for"), (HELP, "What would help most"))
+    ]
+    return make_section("verdict", "", headline=findings.headline, cards=cards, tiles=list(_tiles(findings)))
+
+
+def _tiles(findings: Findings) -> Iterator[tuple[str, str, str, Check | None]]:
+    figures = findings.figures
+    checks = {check.limit.name: check for check in findings.checks}
+    for names, form, title, beside, told in _TILES:
+        name, other = names.format(side=figures["side"]), beside.format(side=figures["side"])
+        if (value := figures.get(name)) is not None:
+            near = figures.get(other)
+            text = told if not other else "" if near is None else told.format(near)
+            yield form.format(value), title, text, checks.get(name)
+
+
+def _fit_plots(judgement: Judgement, training: Training) -> list[Plot]:
     """Bits per byte, and how training went."""
     found = judgement.fit
     given = [
@@ -71,191 +119,169 @@ def fit(judgement: Judgement, training: Training) -> str:
         for name, interval in found.rows()
     ]
     share = "all" if found.posts == found.posts_in_all else f"{found.posts} of {found.posts_in_all}"
-    caption = (
-        f"Bits per byte on {share} held-out posts ({found.size / 1000:,.0f} kB); fewer is better. "
-        "Lines are 95% intervals over posts: how far other posts of this blog may differ."
-    )
-    plots = [
-        plot("How well held-out posts are predicted", charts.bars(given, "bits per byte"), caption),
-        plot(
+    curve = charts.Line("held-out posts", training.curve, "b", dots=True)
+    losses = charts.Line("training text, blog and replay", training.losses, "a")
+    return [
+        (
+            "How well held-out posts are predicted",
+            charts.bars(given, "bits per byte"),
+            (
+                f"Bits per byte on {share} held-out posts ({found.size / 1000:,.0f} kB); fewer is better. "
+                "Lines are 95% intervals over posts: how far other posts of this blog may differ."
+            ),
+        ),
+        (
             "Held-out posts while it learned",
-            charts.lines([charts.Line("held-out posts", training.curve, "b", dots=True)], "step", "bits per byte"),
+            charts.lines([curve], "step", "bits per byte"),
             "The state with the least is the one that is kept.",
         ),
-        plot(
+        (
             "Training loss",
-            charts.lines(
-                [charts.Line("training text, blog and replay", training.losses, "a")],
-                "step",
-                "nats per token",
-            ),
+            charts.lines([losses], "step", "nats per token"),
             "Of the mixture of blog and replayed text.",
         ),
     ]
-    out = [f'<div class="plots">{"".join(plots)}</div>']
-    if found.gain and found.base:
-        gain = found.gain
-        out.append(
-            f"<p>Adapting changed it by {gain.value:+.3f} bits per byte on the same posts (95% "
-            f"interval {gain.low:+.3f} to {gain.high:+.3f}), {100 * gain.value / found.base.value:+.1f}%.</p>"
-        )
-    if found.forgetting and found.general_base is not None:
-        lost = found.forgetting
-        out.append(
-            f"<p>On general English it changed by {lost.value:+.3f} ({lost.low:+.3f} to "
-            f"{lost.high:+.3f}) from the base's {found.general_base:.3f}: that is what was forgotten.</p>"
-        )
-    return "".join(out)
 
 
-def voice(judgement: Judgement) -> str:
+def _voice(judgement: Judgement) -> Section:
     """How near generated text is to real posts, beside how near these are to each other."""
     found = judgement.voice
-    if not found.passages:
-        return "<p>The generated passages are too short to be compared with the blog's.</p>"
-    rows = [[name, *("" if value is None else _three(value) for value in values)] for name, *values in found.rows()]
+    rows = [[name, *map(_three, values)] for name, *values in found.rows()] if found.passages else []
+    return make_section(
+        "voice",
+        "Voice",
+        plots=_voice_plots(judgement) if found.passages else [],
+        rows=[row for row in rows if not row[0].startswith("“")],
+        words=[row for row in rows if row[0].startswith("“")],
+    )
+
+
+def _voice_plots(judgement: Judgement) -> list[Plot]:
+    found = judgement.voice
     plots = [_delta("Burrows's Delta", found.delta.burrows)] if found.delta else []
     if found.delta and found.delta.cosine:
         plots.append(_delta("Cosine Delta", found.delta.cosine))
     mine, theirs = judgement.sentences
     groups = [charts.Values("held-out posts", theirs, "a"), charts.Values("generated", mine, "b")]
-    plots.append(
-        plot(
+    marks = [_ratio(each) for each in found.figures if each.name in PUNCTUATION]
+    return [
+        *plots,
+        (
             "Length of sentences",
             charts.histogram(groups, "words in a sentence", whole=True),
             "Share of the sentences, in percent.",
-        )
-    )
-    marks = charts.ratios(
-        [_ratio(each) for each in found.figures if each.name in PUNCTUATION], ("real posts", "generated")
-    )
-    plots.append(
-        plot(
+        ),
+        (
             "Punctuation, generated over real",
-            marks,
+            charts.ratios(marks, ("real posts", "generated")),
             "How many times as often as in held-out posts. The band is how far two halves of the real blog are apart.",
-        )
-    )
-    header = ["", "generated", "held-out posts", "halves of the blog"]
-    single = [row for row in rows if row[0].startswith("“")]
-    other = [row for row in rows if row not in single]
-    return (
-        "<p>Every figure stands beside the same one between two halves of the real blog at the same amount of text: "
-        "that is what good looks like for this blog.</p>"
-        f'<div class="plots">{"".join(plots)}</div>{table(header, other, numbers=(1, 2, 3))}'
-        f"<details><summary>The {len(single)} function words</summary>"
-        f"{table(header, single, numbers=(1, 2, 3))}</details>"
-    )
+        ),
+    ]
 
 
-def copying(judgement: Judgement) -> str:
+def _copying(judgement: Judgement) -> Section:
     """Runs, extraction, and the worst copies beside their posts."""
     found = judgement.copying
-    free, guarded, recited = found.free, found.guarded, found.recited
-    drawing = charts.histogram(
-        [
-            charts.Values("held-out posts", free.heldout_runs, "a"),
-            charts.Values("without the guard", free.runs, "c"),
-            charts.Values("with the guard", guarded.runs, "b"),
-        ],
-        "words of the longest run shared with a training post",
-        whole=True,
-    )
+    free, guarded = found.free, found.guarded
+    groups = [
+        charts.Values("held-out posts", free.heldout_runs, "a"),
+        charts.Values("without the guard", free.runs, "c"),
+        charts.Values("with the guard", guarded.runs, "b"),
+    ]
+    drawing = charts.histogram(groups, "words of the longest run shared with a training post", whole=True)
     rows = [
         [name, _three(with_guard), _three(without), _three(real)]
         for (name, without, real), (_, with_guard, _) in zip(free.rows(), guarded.rows(), strict=True)
     ]
     rows.append(["the same share over the held-out posts' own", f"{guarded.ratio:.2g}", f"{free.ratio:.2g}", "1"])
-    out = [
-        (
-            f"<p>The guard of <code>penname write</code> stops a run longer than {found.max_copy} words. "
-            f"It stepped in in {judgement.passages.stopped} of {len(judgement.passages.guarded)} passages.</p>"
-        ),
-        '<div class="plots">',
-        plot("Longest copied run of each passage", drawing, "Share of the passages, in percent."),
-        "</div>",
-        table(["", "with the guard", "without", "held-out posts"], rows, numbers=(1, 2, 3)),
-        "<h3>Extraction</h3>",
-        (
-            f"<p>{escape(recited.note[0].upper() + recited.note[1:])}: given the first 50 tokens, the "
-            f"most probable 50 that follow were those of the post in {len(recited.found.posts)} cases "
-            f"({recited.found.rate:.1%}), and nearly so in {recited.found.near_rate:.1%}.</p>"
-        ),
-    ]
-    if not recited.titles and recited.found.tried < recited.long_enough:
-        most = largest_rate(recited.found)
-        out.append(f"<p>None of these came out: with 95% confidence fewer than {most:.1%} of all would.</p>")
-    if recited.titles:
-        shown = "; ".join(title or "untitled" for title in recited.titles[:10])
-        out.append(f"<p>They came out of: {escape(shown)}.</p>")
-    out.append("<h3>The five longest copies, without the guard</h3>")
-    out += [_copy(each, judgement) for each in _different(free.worst)] or ["<p>There are none.</p>"]
-    return "".join(out)
+    training = judgement.subject.training
+    return make_section(
+        "copying",
+        "Copying",
+        found=found,
+        passages=judgement.passages,
+        plots=[("Longest copied run of each passage", drawing, "Share of the passages, in percent.")],
+        rows=rows,
+        most=largest_rate(found.recited.found),
+        copies=[(training[each.post].title or "untitled", each) for each in _different(free.worst)],
+    )
 
 
-def fluency(judgement: Judgement) -> str:
+def _fluency_rows(judgement: Judgement) -> list[list[str]]:
     """Known words, repetition, ends."""
     rows = [
-        [name, "" if mine is None else _three(mine), "" if theirs is None else _three(theirs)]
+        [name, _three(mine), _three(theirs)]
         for (name, mine), (_, theirs) in zip(judgement.fluency.rows(), judgement.heldout_fluency.rows(), strict=True)
     ]
     rows[-1][2] = _three(judgement.heldout_ended)
     bits, base = judgement.base_bits, judgement.fit.base
     if bits:
-        rows.append(["bits per byte under the base", _three(bits.value), _three(base.value) if base else ""])
-    return table(["", "generated", "held-out posts"], rows, numbers=(1, 2)) + (
-        "<p class='soft'>Known words stand in the base's text or in the training posts. rep-n is the "
-        "share of repeated n-word "
-        "sequences within a passage, distinct-n that of different ones over all passages. Text that is "
-        "easier for the base than real posts are says less; text that is harder rambles.</p>"
-    )
+        rows.append(["bits per byte under the base", _three(bits.value), _three(base.value if base else None)])
+    return rows
 
 
-def private(judgement: Judgement) -> str:
+def _private(judgement: Judgement) -> Section:
     """Masked items that came out, and whatever looks private."""
     found = judgement.private
-    if found.items is None:
-        out = [
-            ("<p>The site was not at hand, so its masked items were not looked for: judge with the site to do so.</p>")
-        ]
-    else:
-        out = [
-            (
-                f"<p>{found.items:,} masked items of the blog were looked for in {found.texts:,} generated texts: "
-                f"{len(found.leaks):,} came out.</p>"
-            )
-        ]
-    if found.leaks:
-        out.append(table(["item", "where"], [[leak.item, leak.excerpt] for leak in found.leaks[:20]]))
-    if found.looks_private:
-        out.append(
-            f"<p>{len(found.looks_private):,} stretches look like private data, "
-            f"{len(found.in_posts):,} of them stand in the training posts; the others are made up.</p>"
-        )
-        out.append(
-            table(
-                ["looks private", "in the posts"],
-                [[item, "yes" if item in found.in_posts else "no"] for item in found.looks_private[:20]],
-            )
-        )
-    else:
-        out.append("<p>Nothing in them looks like an address, a telephone number, a key or an account.</p>")
-    return "".join(out)
-
-
-def _delta(name: str, distance: Distance) -> str:
-    drawing = charts.histogram(
-        [
-            charts.Values("the blog's own samples", distance.own_samples, "a"),
-            charts.Values("generated samples", distance.samples, "b"),
-        ],
-        f"{name} to the blog",
+    return make_section(
+        "private",
+        "Private data",
+        found=found,
+        leaks=[[leak.item, leak.excerpt] for leak in found.leaks[:20]],
+        looks=[[item, "yes" if item in found.in_posts else "no"] for item in found.looks_private[:20]],
     )
+
+
+def _target_row(check: Check) -> list[str]:
+    state = "not measured" if check.met is None else "met" if check.met else f"short by {check.short:.3g}"
+    figure = "" if check.figure is None else f"{check.figure:g}"
+    return [check.limit.name, figure, f"{check.limit.bound.replace('_', ' ')} {check.limit.value:g}", state]
+
+
+def _method(findings: Findings) -> Section:
+    judgement, figures = findings.judgement, findings.figures
+    options, writing = judgement.options, judgement.passages.settings
+    note = judgement.copying.recited.note
+    notes = [
+        (
+            f"{len(judgement.passages.guarded):,} passages of up to {options.words} words go on from the openings of "
+            f"{len(judgement.passages.openings):,} held-out posts, and are judged without them. Temperature "
+            f"{writing['temperature']:g}, min-p {writing['min_p']:g}, "
+            f"{writing['word_min_p'] or writing['min_p']:g} for tokens that begin a word, seed {options.seed}."
+        ),
+        f"Voice is compared at {judgement.voice.words} words a passage; posts never stand in two folds at once.",
+        f"{note[0].upper()}{note[1:]}, without the guard.",
+        *judgement.fit.notes,
+        (
+            f"{judgement.weights / 1e6:.0f} million weights, on {judgement.device.name}. Judging took "
+            f"{figures['judging_seconds']:.0f} seconds."
+        ),
+    ]
+    if options.quick:
+        notes.insert(0, "A quick judgement, with a fifth of the usual text: its figures are less sure.")
+    return make_section(
+        "method",
+        "How this was measured",
+        notes=notes,
+        figures=[
+            [name, f"{value:,}" if isinstance(value, int) else str(value)]
+            for name, value in figures.items()
+            if name != "verdict" and value is not None
+        ],
+        settings=[[name, str(value)] for name, value in sorted(findings.training.settings.items())],
+    )
+
+
+def _delta(name: str, distance: Distance) -> Plot:
+    groups = [
+        charts.Values("the blog's own samples", distance.own_samples, "a"),
+        charts.Values("generated samples", distance.samples, "b"),
+    ]
     caption = (
         f"Generated text is {distance.value:.2f} from the blog, the blog's own samples {distance.own:.2f}: "
         f"the {ordinal(distance.percentile)} percentile. Share of the samples, in percent."
     )
-    return plot(name, drawing, caption)
+    return name, charts.histogram(groups, f"{name} to the blog"), caption
 
 
 def _ratio(figure: Figure) -> charts.Ratio:
@@ -272,23 +298,10 @@ def _different(copies: Sequence[Copied]) -> list[Copied]:
     return list(first.values())[:_COPIES]
 
 
-def _copy(each: Copied, judgement: Judgement) -> str:
-    title = judgement.subject.training[each.post].title or "untitled"
-    return (
-        f'<div class="pair"><div><small>Generated, {each.words} words '
-        f"copied</small>{_marked(each.generated)}</div>"
-        f"<div><small>{escape(title)}</small>{_marked(each.source)}</div></div>"
-    )
-
-
-def _marked(excerpt: Excerpt) -> str:
-    return (
-        f'<div class="text">… {escape(excerpt.before)}<mark>{escape(excerpt.run)}</mark>{escape(excerpt.after)} …</div>'
-    )
-
-
-def _three(value: float) -> str:
-    """Three digits, and no more decimals than three."""
+def _three(value: float | None) -> str:
+    """Three digits, and no more decimals than three; nothing where nothing was measured."""
+    if value is None:
+        return ""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     if float(value).is_integer() and abs(value) >= 2:

@@ -134,6 +134,7 @@ def judge_trained(trained: Trained, site: Path, options: TrainOptions, again: bo
     """Judge what was trained, quickly on a CPU, and write the report; nothing is done again that has not changed."""
     from penname.judge.judging import judge_workspace
     from penname.judge.subject import JudgeOptions
+    from penname.judge.tuning.summary import tuned_sections
 
     workspace = trained.workspace
     record = read_json(workspace.folder / "training.json", "what training left")
@@ -147,7 +148,7 @@ def judge_trained(trained: Trained, site: Path, options: TrainOptions, again: bo
         seconds_before=float(record.get("seconds", 0.0)),
     )
     with workspace.at_work("penname judge"):
-        return judge_workspace(workspace, chosen)
+        return judge_workspace(workspace, chosen, tuned_sections(workspace))
 
 
 def plan_site(site: Path, options: TrainOptions) -> "Plan":

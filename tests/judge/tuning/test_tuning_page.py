@@ -9,7 +9,7 @@ from test_page import ALLOWED, Page
 from penname.core.workspace import Workspace
 from penname.judge.tuning.drawings import parallel
 from penname.judge.tuning.page import render_tuning, tuning_section
-from penname.judge.tuning.summary import read_summary
+from penname.judge.tuning.summary import read_summary, tuned_sections
 from penname.judge.tuning.tunables import Tunable
 
 
@@ -43,7 +43,7 @@ def test_every_trial_is_in_the_page(workspace: Workspace) -> None:
     summary = read_summary(workspace)
     assert summary is not None
     judged = [trial for trial in summary["trials"] if trial["objective"] is not None]
-    history = re.findall(r"<svg.*?</svg>", tuning_section(summary), re.S)[0]
+    history = re.findall(r"<svg.*?</svg>", tuning_section(summary).content, re.S)[0]
     assert history.count("<circle") == len(judged)
     assert set(summary["importance"]) == {"rate", "dropout"}
     assert summary["importance"]["rate"] > summary["importance"]["dropout"]
@@ -60,7 +60,7 @@ def test_a_page_of_few_trials_says_that_the_noise_is_not_known(tmp_path: Path, m
 
 def test_a_broken_summary_is_as_good_as_none(tmp_path: Path) -> None:
     workspace = empty_workspace(tmp_path)
-    assert read_summary(workspace) is None
+    assert read_summary(workspace) is None and tuned_sections(workspace) == []
     (workspace.folder / "tune").mkdir()
     (workspace.folder / "tune" / "tuning.json").write_text("[", encoding="utf-8")
     assert read_summary(workspace) is None

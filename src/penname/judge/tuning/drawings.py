@@ -1,12 +1,14 @@
 """Drawings of a tuning run as inline SVG: its history, and its settings as parallel coordinates.
 
-In: the plain objects of `tuning.json`. Out: `<svg>` elements as text, everything in them escaped.
+In: the plain objects of `tuning.json`. Out: `<svg>` elements as markup, everything in them escaped.
 
-    history(summary["trials"], summary["floor"], summary["best"])
+    history(summary["trials"], summary["floor"])
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from markupsafe import Markup
 
 from penname.judge.charts import WIDTH, legend, round_ticks, short, svg, text_at
 from penname.judge.tuning.tunables import Tunable
@@ -17,11 +19,11 @@ _STYLES = {"default": "a", "search": "b", "again": "d"}
 _NAMES = (("default, three seeds", "a"), ("proposed", "b"), ("winner on fresh seeds", "d"), ("stopped early", "c"))
 
 
-def history(trials: Sequence[Trial], floor: Mapping[str, float] | None) -> str:
+def history(trials: Sequence[Trial], floor: Mapping[str, float] | None) -> Markup:
     """The objective of each trial by its number; the band is what another seed of the default does."""
     judged = [trial for trial in trials if trial["objective"] is not None]
     if not judged:
-        return ""
+        return Markup()
     values = [trial["objective"] for trial in judged]
     if floor:
         values += [floor["mean"] - floor["margin"], floor["mean"] + floor["margin"]]
@@ -62,14 +64,14 @@ def history(trials: Sequence[Trial], floor: Mapping[str, float] | None) -> str:
     return svg(240, out, "Objective of each trial by its number") + legend(names)
 
 
-def parallel(tunables: Sequence[Tunable], trials: Sequence[Trial]) -> str:
+def parallel(tunables: Sequence[Tunable], trials: Sequence[Trial]) -> Markup:
     """A line for each proposed trial through its settings to its objective; the best fifth stands out."""
     judged = sorted(
         (trial for trial in trials if trial["objective"] is not None and trial["group"] == "search"),
         key=lambda trial: trial["objective"],
     )
     if len(judged) < 2:
-        return ""
+        return Markup()
     default = next((trial for trial in trials if trial["group"] == "default"), None)
     axes = len(tunables) + 1
     step, top, bottom = (WIDTH - 56) / (axes - 1), 34, 196

@@ -2,6 +2,7 @@
 
     write_summary(workspace, study, "my-blog")        # tune/tuning.json and tuning.html
     summary = read_summary(workspace)                 # None where nothing was tuned
+    judge_workspace(workspace, options, tuned_sections(workspace))
 
 In: a study. Out: a plain object; reading it needs neither Optuna nor the models.
 """
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core.files import parse_json, read_text, write_json, write_text
 from penname.core.workspace import Workspace
+from penname.judge.page import Section
 from penname.judge.tuning.failure import afterwards
-from penname.judge.tuning.page import render_tuning
+from penname.judge.tuning.page import render_tuning, tuning_section
 from penname.judge.tuning.records import SEARCH, Record
 from penname.judge.tuning.standing import Champion, Standing, find_standing
 from penname.judge.tuning.tunables import in_words
@@ -50,6 +52,12 @@ def read_summary(workspace: Workspace) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def tuned_sections(workspace: Workspace) -> list[Section]:
+    """What tuning adds to the report of the workspace: its section, or nothing where nothing was tuned."""
+    summary = read_summary(workspace)
+    return [tuning_section(summary)] if summary else []
 
 
 def make_summary(study: "Study", blog: str) -> dict[str, Any]:
