@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penname.core import events
 from penname.core.errors import InputError
 from penname.judge.figures import MEANINGS
-from penname.judge.results import COLUMNS, append_row, read_rows
+from penname.judge.results import COLUMNS, append_row, ends_with, read_rows
 
 CELL = st.text(max_size=30).filter(lambda text: "\r" not in text and "\0" not in text and text.isprintable())
 
@@ -138,3 +138,14 @@ def test_numbers_stay_numbers(tmp_path: Path) -> None:
     line = path.read_text(encoding="utf-8").splitlines()[1]
     for number in ("-0.25", "-3", "-1.5e-3", "+7"):
         assert f",{number}," in line
+
+
+def test_whether_a_row_is_the_last_one_already(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    values = {"date": "1", "label": "=1+1", "settings": {"b": 0.1, "a": None}, "bits_per_byte": 1.25, "seed": None}
+    assert not ends_with(path, values, ())
+    append_row(path, values)
+    assert ends_with(path, values, ()) and ends_with(path, values | {"date": "2"}, ("date",))
+    assert not ends_with(path, values | {"date": "2"}, ()) and not ends_with(path, values | {"bits_per_byte": 1.5}, ())
+    append_row(path, values | {"label": "other"})
+    assert not ends_with(path, values, ())

@@ -1,16 +1,17 @@
 """Runs `penname` again and again in forked children, and kills each at a moment of its own.
 
-    python tests/use/fork_server.py STATE -- train SITE --steps 12
+    echo '[-1, ["train", "my-blog", "--steps", "12"]]' | python tests/use/fork_server.py
 
 A parent that has imported everything forks a child for each run, so that fifty runs cost one import of torch. It reads
-one number a line from standard input: the seconds after which the child is killed (SIGKILL), none where the number is
-negative. It answers each with the exit code of the child (-9: killed) and the seconds that it ran.
+a list a line from standard input: the seconds after which the child is killed (SIGKILL), none where the number is
+negative, and its arguments. It answers each with the exit code of the child (-9: killed) and the seconds that it ran.
 
 The parent never computes with torch: a child of a process that has would wait for threads that it does not have. A
 checkpoint is written at every step, the device is not measured, and evaluations see one thread: a run takes a second.
 """
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -21,18 +22,23 @@ from typing import Any
 from penname.cli import main
 from penname.core.device import Device
 from penname.judge import judging, subject
+from penname.judge.tuning import ground
 from penname.model import adapt, plan
 from penname.model.measure import Speeds
-from penname.use import train
+from penname.use import train, tune
 
 # All that a run imports late, so that no child pays for it.
 for name in (
     "datasketch",
+    "gguf",
+    "optuna",
     "py3langid",
     "selectolax.lexbor",
     "torch._dynamo",
     "penname.blog.read",
     "penname.cli.blog",
+    "penname.cli.model",
+    "penname.cli.workshop",
     "penname.core.terminal",
     "penname.judge.recital",
     "penname.model.generate",
@@ -54,27 +60,29 @@ ONE_THREAD = Device(
 )
 
 
-def serve(arguments: list[str]) -> None:
+def serve() -> None:
     prepare()
     print("ready", flush=True)
     for line in sys.stdin:
+        seconds, arguments = json.loads(line)
         started = time.monotonic()
         child = os.fork()
         if child == 0:
             run(arguments)
-        code = wait(child, started, float(line))
+        code = wait(child, started, seconds)
         print(code, time.monotonic() - started, flush=True)
 
 
 def prepare() -> None:
     """What a run would measure is given, and it saves after every step."""
-    for module in (train, judging):
+    for module in (train, judging, tune):
         setattr(module, "pick_device", lambda *_: ONE_THREAD)  # noqa: B010
     run_class: Any = vars(adapt)["Run"]
     setattr(adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))  # noqa: B010
     options: Any = subject.JudgeOptions
-    setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=20, words=40))  # noqa: B010
+    setattr(subject, "JudgeOptions", lambda *a, **named: replace(options(*a, **named), passages=20, words=40))  # noqa: B010
     setattr(plan, "measure_speeds", lambda _, __, context, *___, **____: Speeds.flat(10_000.0, context, 1))  # noqa: B010
+    setattr(ground, "measure_speed", lambda *_: 10_000.0)  # noqa: B010
 
 
 def run(arguments: list[str]) -> None:
@@ -105,4 +113,4 @@ def wait(child: int, started: float, seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1:])
+    serve()

@@ -28,7 +28,7 @@ from penname.judge.page_sections import Findings, intro, report_sections
 from penname.judge.parts import Parts
 from penname.judge.passages import Written, kept_passages
 from penname.judge.recital import masked_items
-from penname.judge.results import append_row
+from penname.judge.results import append_row, ends_with
 from penname.judge.subject import Candidate, JudgeOptions, Subject
 from penname.judge.target import (
     Check,
@@ -52,6 +52,8 @@ from penname.model.folder import load_model
 from penname.text.prepare import load_text
 
 JUDGE = Step("judge", reads=("text.json", "training.json"), writes=("report.json", "report.html"))
+_OF_A_RUN = ("date", "seconds", "judging_seconds")
+"""Figures that two runs do not share that do the same."""
 FOLDER, TARGET, TRAINING = "judge", "good.toml", "training.json"
 """Names in the workspace: parts that cost time, what good is, and what training left."""
 _FALLBACK = 40
@@ -185,7 +187,10 @@ def _judge(
     sections = report_sections(findings, others)
     write_text(workspace.report, render_page(f"{subject.name}: report", sections, subject.name, intro(findings)))
     write_json(workspace.folder / "report.json", figures)
-    append_row(workspace.results, _row(workspace, subject, figures, training, options))
+    row = _row(workspace, subject, figures, training, options)
+    # A run that was killed behind this line has written its row, and is only done again.
+    if options.again or not ends_with(workspace.results, row, _OF_A_RUN):
+        append_row(workspace.results, row)
 
 
 def _row(

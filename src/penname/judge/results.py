@@ -13,7 +13,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,13 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
     columns += new
     body = [_line(columns), *(_line(cells + [""] * (len(columns) - len(cells))) for cells in rows)]
     write_text(path, "".join(body) + _line([row.get(name) for name in columns]))
+
+
+def ends_with(path: Path, row: Mapping[str, Any], aside: Collection[str]) -> bool:
+    """Whether the last row of the file says what `row` says, the columns `aside` not looked at."""
+    rows = read_rows(path)
+    written = {name: _text(str(_cell(value))) for name, value in row.items() if name not in aside}
+    return bool(rows) and all(rows[-1].get(name) == text for name, text in written.items())
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

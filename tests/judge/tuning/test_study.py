@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import optuna
@@ -98,6 +99,32 @@ def test_a_trial_whose_process_is_gone_is_run_again(tmp_path: Path) -> None:
         assert states == ["stopped", WAITING]
         again = study.ask()[1]
         assert again.values == pytest.approx(record.values)
+
+
+def test_the_lock_of_a_process_that_was_killed_is_swept_and_that_of_another_stays(tmp_path: Path) -> None:
+    workspace = empty_workspace(tmp_path)
+    folder = workspace.folder / FOLDER
+    folder.mkdir()
+    left = folder / f".{socket.gethostname()}-123-abcd"
+    left.touch()
+    with study_in(workspace) as one, study_in(workspace) as other:
+        assert {path.name for path in folder.glob(".*-*")} == {f".{one.process}", f".{other.process}"}
+    assert not list(folder.glob(".*-*"))
+
+
+def test_a_trial_that_was_cut_off_does_not_change_what_is_drawn(tmp_path: Path) -> None:
+    drawn = []
+    for name, cut in (("whole", False), ("cut", True)):
+        (tmp_path / name).mkdir()
+        workspace = empty_workspace(tmp_path / name)
+        with study_in(workspace, "random") as study:
+            study.finish(study.ask()[0], 1.0)
+            if cut:
+                study.give_up(study.ask()[0])
+            for _ in range(3):
+                study.finish(study.ask()[0], 1.0)
+            drawn.append([tuple(record.values.items()) for record in study.records() if record.judged])
+    assert drawn[0] == drawn[1]
 
 
 def test_a_last_line_that_was_cut_off_is_taken_away(tmp_path: Path) -> None:

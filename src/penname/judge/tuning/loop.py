@@ -28,7 +28,7 @@ from penname.judge.tuning.keeping import keep_model
 from penname.judge.tuning.ledger import write_missing
 from penname.judge.tuning.objective import missed, objective
 from penname.judge.tuning.proposers import Proposer
-from penname.judge.tuning.records import AGAIN, DEFAULT, RUNNING, SEARCH, WAITING, Record, time_at_work
+from penname.judge.tuning.records import AGAIN, DEFAULT, RUNNING, SEARCH, STOPPED, WAITING, Record, time_at_work
 from penname.judge.tuning.standing import DEFAULT_SEEDS, Standing, find_standing
 from penname.judge.tuning.study import Study, waiting_or_running
 from penname.judge.tuning.summary import write_summary
@@ -328,7 +328,7 @@ class Loop:
 
 
 def _ended(records: list[Record]) -> list[Record]:
-    return [record for record in records if record.state not in (RUNNING, WAITING, "stopped")]
+    return [record for record in records if record.state not in (RUNNING, WAITING, STOPPED)]
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penname.core.errors import InputError
-from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, SEARCH, Record
+from penname.judge.tuning.records import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, SEARCH, STOPPED, Record
 from penname.judge.tuning.tunables import Tunable, Values
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def around(
     if sum(record.state in (JUDGED, PRUNED) for record in records) >= _startup():
         return None
     # Settings of a trial that failed or is at work elsewhere are not drawn again.
-    drawn = random.Random(f"{seed} {sum(record.group == SEARCH for record in records)}")
+    count = sum(record.group == SEARCH and record.state != STOPPED for record in records)
+    drawn = random.Random(f"{seed} {count}")
     values = dict(defaults)
     for each in tunables:
         low, high = (each.moved(defaults[each.name], way, _AROUND_RATIO, _AROUND_PART) for way in (-1, 1))

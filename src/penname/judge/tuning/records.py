@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-JUDGED, PRUNED, FAILED, RUNNING, WAITING = "judged", "pruned", "failed", "running", "waiting"
-"""States of a trial."""
+JUDGED, PRUNED, FAILED, RUNNING, WAITING, STOPPED = "judged", "pruned", "failed", "running", "waiting", "stopped"
+"""States of a trial; one that was stopped, or killed, is in line again under another number."""
 DEFAULT, SEARCH, AGAIN = "default", "search", "again"
 """Groups of trials: the default with its seeds, what a proposer proposes, a winner on a fresh seed."""
 

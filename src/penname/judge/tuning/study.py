@@ -9,7 +9,7 @@ In: a folder and a name. Out: trials, kept by Optuna; nothing else decides who d
 its process was killed is found by the lock that the process held, given up, and its settings run again.
 
 A journal holds no sampler's state: one that began anew with its seed would draw the first settings again at each
-sitting, and in each process. So each trial has a sampler of its own, whose seed follows from its number.
+sitting, and in each process. So each trial has a sampler of its own, whose seed follows from how many there are.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from penname.core import events
 from penname.core.errors import PennameError
 from penname.core.lock import locked
 from penname.judge.tuning.proposers import Proposer
-from penname.judge.tuning.records import AGAIN, FAILED, JUDGED, PRUNED, RUNNING, SEARCH, WAITING, Record
+from penname.judge.tuning.records import AGAIN, FAILED, JUDGED, PRUNED, RUNNING, SEARCH, STOPPED, WAITING, Record
 from penname.judge.tuning.standing import DEFAULT_SEEDS
 from penname.judge.tuning.tunables import Tunable, Values
 
@@ -38,7 +38,6 @@ JOURNAL = "study.journal"
 _STATES = {"COMPLETE": JUDGED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": WAITING}
 _PATIENCE = 120.0
 """Seconds to wait for another process that decides."""
-_STOPPED = "stopped"
 
 
 class Study:
@@ -81,7 +80,8 @@ class Study:
 
     def ask(self) -> "tuple[Trial, Record]":
         """The next trial: one that waits in line, or new settings of the sampler's. Call it while `deciding`."""
-        number = len(self.study.get_trials(deepcopy=False))
+        # What was cut off is in line again, and does not count: a study that was killed draws what another one draws.
+        number = sum(record.state != STOPPED for record in self.records())
         self.study.sampler = self.sampler(seed_of(self.seed, number))
         trial = self.study.ask()
         trial.set_user_attr("process", self.process)
@@ -120,7 +120,7 @@ class Study:
         """A trial was stopped by the user: its settings are tried again, first of all."""
         from optuna.trial import TrialState
 
-        self._tell(trial, TrialState.FAIL, None, {"reason": _STOPPED})
+        self._tell(trial, TrialState.FAIL, None, {"reason": STOPPED})
         self._again(self.study.get_trials(deepcopy=False)[trial.number])
 
     def revive(self) -> None:
@@ -161,8 +161,8 @@ class Study:
         state = _STATES[trial.state.name]
         reason = str(kept.get("reason", ""))
         # Stopped or killed is no failure of the settings: they are in line again.
-        if state == FAILED and (not reason or reason == _STOPPED):
-            state = _STOPPED
+        if state == FAILED and (not reason or reason == STOPPED):
+            state = STOPPED
         return Record(
             number=trial.number,
             group=kept.get("group", SEARCH),
@@ -198,8 +198,9 @@ def open_study(
     mine = folder / f".{process}"
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: mine.unlink(missing_ok=True))
-        stack.enter_context(locked(mine, "penname tune"))
         with locked(folder / ".deciding", "penname tune", wait=_PATIENCE):
+            _sweep(folder)
+            stack.enter_context(locked(mine, "penname tune"))
             storage = open_storage(folder / JOURNAL)
             study = optuna.create_study(
                 storage=storage,
@@ -214,7 +215,7 @@ def open_study(
 
 
 def seed_of(seed: int, number: int) -> int:
-    """The seed of trial `number`'s settings, in a study whose proposals have `seed`: 0 to 2^32 - 1."""
+    """The seed of the settings of a trial behind `number` others, where the proposals have `seed`: 0 to 2^32 - 1."""
     return random.Random(f"{seed} {number}").getrandbits(32)
 
 
@@ -261,6 +262,12 @@ def _mend(path: Path) -> None:
                 return
             size = start
         file.truncate(0)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the locks of processes of this machine that were killed; nobody makes one meanwhile."""
+    for path in folder.glob(f".{socket.gethostname()}-*"):
+        _is_gone(path)
 
 
 def _is_gone(path: Path) -> bool:

@@ -5,7 +5,7 @@ title, columns, rows = make_rows(records, defaults, standing, "12m 30s left")
 
 from collections.abc import Mapping, Sequence
 
-from penname.judge.tuning.records import AGAIN, DEFAULT, JUDGED, PRUNED, RUNNING, Record
+from penname.judge.tuning.records import AGAIN, DEFAULT, JUDGED, PRUNED, RUNNING, STOPPED, Record
 from penname.judge.tuning.standing import Standing
 from penname.judge.tuning.tunables import in_words
 
@@ -17,7 +17,7 @@ def make_rows(
     records: Sequence[Record], defaults: Mapping[str, float], standing: Standing, left: str, shown: int = _SHOWN
 ) -> tuple[str, tuple[str, ...], list[list[str]]]:
     """Title, columns, rows: the last trials, and the best one if it is not among them."""
-    started = [record for record in records if record.started and record.state != "stopped"]
+    started = [record for record in records if record.started and record.state != STOPPED]
     chosen = started[-shown:]
     champion = standing.champion
     if champion and champion.record not in chosen:
