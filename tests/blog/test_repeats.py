@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_sites import live_texts
+from shapes import SHAPES
 
 from penname.blog import repeats
 from penname.blog.repeats import (
@@ -72,6 +73,7 @@ def test_posts_that_share_a_paragraph_are_left_alone() -> None:
 def test_posts_without_words_are_passed_over() -> None:
     assert find_duplicates([(1, ""), (2, ""), (3, "..."), (4, "...")]) == []
     assert find_duplicates([]) == []
+    assert find_duplicates([(1, "> > > > > > > > >"), (2, "> > > > > > > > >"), (3, "a"), (4, "- - - - - - - -")]) == []
 
 
 def test_short_posts_must_be_the_same() -> None:
@@ -155,6 +157,16 @@ def test_a_short_line_that_ends_many_posts_is_boilerplate_there_only() -> None:
     assert found == [Boilerplate("Cheers, Ann", 12, "end")]
     quoted = "\n\n".join([post(1), post(2), "Cheers, Ann", post(3), post(4), "cheers,  Ann"])
     assert remove_boilerplate(quoted, found) == quoted.rsplit("\n\n", 1)[0]
+
+
+def test_no_shape_breaks_anything() -> None:
+    """Each shape as posts that share what they happen to share."""
+    for shape in SHAPES.values():
+        text = shape(3000)
+        texts = [(number, text[number * 500 : number * 500 + 1000]) for number in range(6)]
+        found = find_boilerplate(texts)
+        assert all(len(remove_boilerplate(text, found)) <= len(text) for _, text in texts)
+        assert {item.of for item in find_duplicates(texts)} <= set(range(6))
 
 
 def test_headings_and_lines_in_the_middle_are_not() -> None:

@@ -233,9 +233,10 @@ class _Sketch:
         for place, (_, text) in enumerate(texts):
             self.lengths.append(len(text))
             shingles = shingles_of(text)
-            if len(shingles):
-                self.signatures += _signature(shingles).tobytes()
-                self.signed.append(place)
+            if not len(shingles):
+                continue
+            self.signatures += _signature(shingles).tobytes()
+            self.signed.append(place)
             keys = {hash(_fold(part)) for part in text.casefold().split("\n\n") if _is_long(part)}
             self.paragraphs.extend(keys)
             self.holders.extend(itertools.repeat(place, len(keys)))
