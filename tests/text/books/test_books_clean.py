@@ -370,3 +370,33 @@ def test_shelf_text_wrapped_as_an_old_etext_comes_back(shared_data: Path) -> Non
         total += len(paragraphs)
         lost += sum(part not in again for part in clean_form.split("\n\n"))
     assert total > 1000 and lost < 0.005 * total
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("the sun is 10<sup>6</sup> times as large", "the sun is 10⁶ times as large"),
+        ("a length of 10<sup>-3</sup> or 10<sup>−9</sup> metres", "a length of 10⁻³ or 10⁻⁹ metres"),
+        ("1.5 x 10<sup>11</sup> m and 2,000<sup>2</sup>", "1.5 x 10¹¹ m and 2,000²"),
+        ("x<sup>2</sup> + y<sup>2</sup> = (a + b)<sup>2</sup>", "x² + y² = (a + b)²"),
+        ("six km<sup>2</sup> and E = mc<sup>2</sup>", "six km² and E = mc²"),
+        ("<i>r</i><sup>3</sup>", "r³"),
+        ("3<sup>1</sup>/<sub>2</sub> miles and <sup>3</sup>&frasl;<sub>4</sub> of one", "3 1/2 miles and 3⁄4 of one"),
+        ("a third, <math><mfrac><mn>1</mn><mn>3</mn></mfrac></math>, of it", "a third, 1/3, of it"),
+        ("M<sup>r</sup> Hale's 4<sup>th</sup> letter", "Mr Hale's 4th letter"),
+        ("he understood him<sup>2</sup>, and said so.<sup>13</sup>", "he understood him, and said so."),
+        ("in 1865<sup>2</sup> it was over", "in 1865 it was over"),
+        ("on page 10<sup><a href='#n2'>2</a></sup> of it", "on page 10 of it"),
+        ("on page 10<a href='#n2'><sup>2</sup></a> of it", "on page 10 of it"),
+        ("said I<sup>3</sup> (so he did)<sup>4</sup>", "said I (so he did)"),
+        ("<sup>1</sup> See the letter.", "See the letter."),
+    ],
+)
+def test_powers_stay_raised_and_note_marks_go(markup: str, text: str) -> None:
+    assert clean_html(f"<p>{markup}</p><p>{STORY[0]}</p>").text == f"{text}\n\n{STORY[0]}"
+
+
+def test_powers_in_plain_text_stay_too() -> None:
+    assert clean_text("10⁶ is x² of 25 cm³, said he.² It was in 1865³ that Mrs. Hale¹ died.").text == (
+        "10⁶ is x² of 25 cm³, said he. It was in 1865 that Mrs. Hale died."
+    )

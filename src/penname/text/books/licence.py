@@ -266,7 +266,7 @@ def _before_end(blocks: list[Block]) -> tuple[list[Block], bool]:
     for i in range(len(blocks) - 1, -1, -1):
         block = blocks[i]
         line = next((j for j in range(len(block.lines)) if _is_end(block, j)), None)
-        if line is not None and (place or _ends_here(blocks[i + 1 :])):
+        if line is not None and (place or _ends_here(blocks, i)):
             place, words = (i, line), 0
         elif place and not _mark(block.text) and not _NEARBY.match(block.text):
             words += len(block.text.split())
@@ -305,11 +305,16 @@ def _is_end(block: Block, place: int) -> bool:
     return line.startswith("*") or (alone and _END_ALONE.search(line) is not None)
 
 
-def _ends_here(after: Sequence[Block]) -> bool:
+def _ends_here(blocks: Sequence[Block], place: int) -> bool:
     """Whether an end line is one: licence follows it, or nearly nothing; a chapter may be called so."""
-    if any(is_licence(block.text) for block in after[: 2 * _REACH]):
-        return True
-    return sum(len(block.text.split()) for block in after) <= _END_WORDS
+    words = 0
+    for i in range(place + 1, len(blocks)):
+        if i <= place + 2 * _REACH and is_licence(blocks[i].text):
+            return True
+        words += len(blocks[i].text.split())
+        if words > _END_WORDS and i >= place + 2 * _REACH:
+            return False
+    return words <= _END_WORDS
 
 
 def _reach(blocks: Sequence[Block]) -> int:

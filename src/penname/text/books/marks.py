@@ -9,6 +9,8 @@ In: text as transcribers typed it. Out: the same text with straight quotes, em d
 import re
 import unicodedata
 
+from penname.blog.html_math import raised
+
 _CHARACTERS: dict[str, str] = {
     **dict.fromkeys("“”„‟«»″＂〝〞", '"'),
     **dict.fromkeys("‘’‚‛′＇ʼ`´", "'"),
@@ -54,7 +56,7 @@ _BRACKETED = re.compile(
     r"(?=[\s:.,;\]\d—-]|$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARKS = frozenset("[]{}|<>_=~+†‡¹²³⁴⁵⁶⁷⁸⁹⁰")
+_MARKS = frozenset("[]{}|<>_=~+†‡⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SPACED = re.compile(" [;:!?]")
 _LONGEST_NOTE = 20_000
 _PAGE_MARK = re.compile(
@@ -65,8 +67,12 @@ _PAGE_MARK = re.compile(
 )
 _NOTE_MARK = re.compile(
     r"[ ]?[\[{](?:\d{1,4}[a-z]?|[A-Z]{1,2}|[a-z]|[*†‡§¶#]{1,3}|(?:foot)?note:? ?\d{1,4}|fn\.? ?\d{1,4})[\]}](?![a-z])"
-    r"|(?<=[\w.,;!?'\")])[†‡¹²³⁴⁵⁶⁷⁸⁹⁰]+"
+    r"|(?<=[\w.,;!?'\")])[†‡]+"
 )
+_RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼]+")
+_FIGURES = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼", "0123456789+-=")
+# In a book a figure raised after a year or after "I" marks a note, though both could be raised to a power.
+_NO_BASE = re.compile(r"(?<![\d.,])(?:1[4-9]|20)\d\d$|(?<!\w)I$")
 _TAG = re.compile(
     r"</?(?:i|b|em|u|sc|sub|sup|small|strong|tt|center|font|p|br|hr)(?: [^<>\n]{0,80})?/?>", re.IGNORECASE
 )
@@ -144,8 +150,21 @@ def strip_marks(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def is_power(figures: str, before: str, after: str) -> bool:
+    """Whether raised figures are a power (10⁶, x², cm³) and not the mark of a note (`said he.²`)."""
+    return raised(figures, before, after) != "" and not _NO_BASE.search(before)
+
+
+def _without_raised_notes(text: str) -> str:
+    def keep(match: re.Match[str]) -> str:
+        before, after = text[max(match.start() - 40, 0) : match.start()], text[match.end() : match.end() + 2]
+        return match[0] if is_power(match[0].translate(_FIGURES), before, after) else ""
+
+    return _RAISED.sub(keep, text)
+
+
 def _strip_brackets(text: str) -> str:
-    text = _expand_letters(text)
+    text = _without_raised_notes(_expand_letters(text))
     text = _NOTE_MARK.sub("", _PAGE_MARK.sub("", text))
     text = re.sub(r"\[(?:Greek|Hebrew|Arabic|Cyrillic|Latin|Gr\.|Hindi)[^:\]\n]{0,30}: ?([^\]]*)\]", r"\1", text)
     text = _TAG.sub("", text)

@@ -9,14 +9,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from penname.blog.html_math import is_before_sub, math_text, next_text, raised
+from penname.blog.html_skip import short_text
 from penname.text.books.blocks import BREAK, CHAPTER_GAP, HEADING, PROSE, VERSE, Block, read_plain
 from penname.text.books.licence import Header, read_header
-from penname.text.books.marks import drop_bracketed, drop_page_marks, plain_characters
+from penname.text.books.marks import drop_bracketed, drop_page_marks, is_power, plain_characters
 
 # fmt: off
 _DROPPED_TAGS = frozenset({
     "head", "style", "script", "noscript", "template", "img", "svg", "figure", "picture", "object",
-    "iframe", "embed", "form", "nav", "map", "audio", "video", "math", "button", "input", "select",
+    "iframe", "embed", "form", "nav", "map", "audio", "video", "button", "input", "select",
     "textarea", "canvas", "aside", "rp", "rt",
 })
 _BLOCK_TAGS = frozenset({
@@ -137,10 +139,29 @@ def _enter(node: Any, writer: _Writer, total: int) -> bool:
         return False
     if tag.startswith(("-", "!")) or tag in _DROPPED_TAGS or (total and _is_apparatus(node, tag, total)):
         return False
+    if tag == "math":
+        writer.write(math_text(node))
+        return False
+    if tag == "sup" and _raise(node, writer):
+        return False
     if not writer.heading and _is_number_mark(node, tag):
         return False
     _open(node, tag, writer)
     return True
+
+
+def _raise(node: Any, writer: _Writer) -> bool:
+    """Write a power's figures raised and a fraction's on the line; False for a superscript that is read as any text."""
+    text, after = (short_text(node, 40) or "").strip(), next_text(node)
+    before = "".join(writer.pieces[-4:])[-40:]
+    if text.isdigit() and after.strip() in ("/", "⁄") and is_before_sub(node):
+        writer.write(" " * before[-1:].isdigit() + text)
+        return True
+    said = raised(text, before, after)
+    if said and before.strip() and node.css_first("a") is None and is_power(text, before, after):
+        writer.write(said)
+        return True
+    return said is not None and not text.isalpha()
 
 
 def _open(node: Any, tag: str, writer: _Writer) -> None:
@@ -207,7 +228,7 @@ def _is_number_mark(node: Any, tag: str) -> bool:
     """`<a id="Page_12">[12]</a>`, `<sup>3</sup>` and their kind: the number of a page or a note."""
     if tag not in ("a", "sup", "span", "small"):
         return False
-    text = (node.text() or "").strip()
+    text = (short_text(node, 40) or "").strip()
     if not text or len(text) > 13 or not _NUMBER.fullmatch(text):
         return False
     name = (node.attributes.get("id") or node.attributes.get("class") or "").lower()
