@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from penname.blog.budget import MOST_CHARACTERS, MOST_SECONDS, OverBudget, budget
 from penname.blog.clean import clean_body, clean_title
 from penname.blog.post import Head, Post
 from penname.blog.private import mask_private
@@ -108,6 +109,7 @@ class Reading:
 
 
 DEFAULT = ReadOptions()
+_LONGEST_TITLE = 200  # characters of the title of a post that is left out
 
 
 def iter_posts(path: Path, options: ReadOptions = DEFAULT) -> Iterator[Post]:
@@ -136,7 +138,27 @@ def iter_cleaned(site: Site, options: ReadOptions = DEFAULT) -> Iterator[Cleaned
 
 
 def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
-    """Make one row clean: title and text normalised, private data masked unless it is to be kept."""
+    """Make one row clean: title and text normalised, private data masked unless it is to be kept.
+
+    A post that is too long, or takes too long in spite of all guards, has an empty text and a reason.
+    """
+    if (size := len(row.source) + len(row.title)) > MOST_CHARACTERS:
+        return _left_out(
+            row, f"too long: {size / 1e6:.0f} million characters, at most {MOST_CHARACTERS / 1e6:.0f} are read"
+        )
+    try:
+        with budget(MOST_SECONDS):
+            return _clean_row(row, options)
+    except (OverBudget, MemoryError, RecursionError):
+        return _left_out(row, f"too tangled: reading it took more than {MOST_SECONDS:.0f} seconds or all memory")
+
+
+def _left_out(row: Row, reason: str) -> Cleaned:
+    title = clean_title(row.title[:_LONGEST_TITLE])
+    return Cleaned(row, Post(row.id, mask_private(title)[0], row.date, (), "", 0), 0, 0, Counter(), reason=reason)
+
+
+def _clean_row(row: Row, options: ReadOptions) -> Cleaned:
     body = clean_body(row.source, row.editor, code=options.code)
     title, text, masked = clean_title(row.title), body.text, Counter[str]()
     if not options.keep_private:
