@@ -67,7 +67,9 @@ class Tally:
         self.rounds[name] += 1
         self.kills[name] += len(fell)
         self.moments.update(f"{name}, {moment}" for moment in fell)
-        self.faults += [f"round {number}, {name}, killed after {fell}: {each}" for each in differs]
+        found = [f"round {number}, {name}, killed after {fell}: {each}" for each in differs]
+        self.faults += found
+        print(*found, f"{self.kills.total()} kills", sep="\n", file=sys.stderr, flush=True)
 
     def lines(self) -> list[str]:
         """The figures, for a reader."""
@@ -129,7 +131,7 @@ def _exported(workspace: Path) -> Found:
 
 
 def _tuned(workspace: Path) -> Found:
-    """The trials that ended, in their order, the model, and the rows of the ledger."""
+    """The trials that ended, the model, and the rows of the ledger: a trial that was killed has its turn later."""
     storage = open_storage(workspace / "tune" / JOURNAL)
     (study,) = storage.get_all_studies()
     trials = [trial for trial in storage.get_all_trials(study._study_id) if trial.state.name in ("COMPLETE", "PRUNED")]
@@ -137,7 +139,7 @@ def _tuned(workspace: Path) -> Found:
         (trial.user_attrs.get("group", "search"), trial.user_attrs.get("seed"), trial.params, trial.values)
         for trial in trials
     ]
-    return {"trials": json.dumps(told), "model": identity(workspace / "model"), "rows": _rows(workspace)}
+    return {"trials": sorted(map(json.dumps, told)), "model": identity(workspace / "model"), "rows": _rows(workspace)}
 
 
 def names_in(workspace: Path) -> set[str]:

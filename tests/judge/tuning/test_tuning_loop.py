@@ -1,7 +1,10 @@
+import contextlib
 import csv
+import itertools
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_loop import Formula, bowl, empty_workspace, fake_loop, flat, study_in
@@ -220,3 +223,32 @@ def test_until_good_stops_as_soon_as_every_target_is_met(tmp_path: Path, monkeyp
         loop.budget = Budget(trials=9, until_good=True)
         loop.run()
         assert len(study.records()) == 3
+
+
+@pytest.mark.parametrize(("place", "moment"), [("finish", 1), ("finish", 7), ("remember", 1), ("remember", 3)])
+def test_a_loop_that_is_killed_between_two_writes_ends_as_one_that_is_not(
+    place: str, moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed just before it tells the study something: the same trials and the same last model, in any order."""
+    ends = []
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        workspace, kept = empty_workspace(tmp_path / name), []
+        if name == "cut":
+            with study_in(workspace) as study:
+                said, count = getattr(study, place), itertools.count(1)
+
+                def killed(*given: Any, said: Any = said, count: Any = count, **named: Any) -> None:
+                    if next(count) == moment:
+                        raise SystemExit
+                    said(*given, **named)
+
+                monkeypatch.setattr(study, place, killed)
+                with contextlib.suppress(SystemExit):
+                    fake_loop(workspace, study, bowl, monkeypatch, trials=9, kept=kept).run()
+        with study_in(workspace) as study:
+            fake_loop(workspace, study, bowl, monkeypatch, trials=9, kept=kept).run()
+            judged = (each for each in study.records() if each.judged)
+            trials = sorted((each.group, each.seed, str(dict(each.values)), each.objective) for each in judged)
+            ends.append((trials, kept[-1][0], study.remembered("kept")["objective"]))
+    assert ends[0] == ends[1]

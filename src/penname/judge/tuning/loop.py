@@ -10,7 +10,7 @@ decision follows from the records, so a loop that was stopped, or another proces
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from penname.judge.tuning.keeping import keep_model
 from penname.judge.tuning.ledger import write_missing
 from penname.judge.tuning.objective import missed, objective
 from penname.judge.tuning.proposers import Proposer
-from penname.judge.tuning.records import AGAIN, DEFAULT, RUNNING, SEARCH, STOPPED, WAITING, Record, time_at_work
+from penname.judge.tuning.records import AGAIN, DEFAULT, JUDGED, RUNNING, SEARCH, STOPPED, WAITING, Record, time_at_work
 from penname.judge.tuning.standing import DEFAULT_SEEDS, Standing, find_standing
 from penname.judge.tuning.study import Study, waiting_or_running
 from penname.judge.tuning.summary import write_summary
@@ -100,8 +100,11 @@ class Loop:
         with self.study.deciding():
             self.study.revive()
             if not self.study.remembered("begun"):
+                # A process that was killed here has put some in line already.
+                there = {record.seed for record in self.study.records() if record.group == DEFAULT}
                 for seed in DEFAULT_SEEDS:
-                    self.study.enqueue(self.study.defaults, group=DEFAULT, seed=seed)
+                    if seed not in there:
+                        self.study.enqueue(self.study.defaults, group=DEFAULT, seed=seed)
                 self.study.remember("begun", True)
             self.ledger()
         self.judge_before()
@@ -173,18 +176,18 @@ class Loop:
             return
         checks = self.checks(outcome.judgement, outcome.figures)
         value = objective(outcome.bits_per_byte, checks)
-        before = find_standing(self.study.records())
-        self.study.finish(
-            trial,
-            value,
-            figures=_figures(outcome),
-            verdict=_sentences(checks),
-            missed=missed(checks),
-            times=times,
-            curve=curve,
-        )
         with self.study.deciding():
-            self.keep(record, value, outcome, before)
+            # The model first: a process that is killed in between runs the trial again, and keeps the same.
+            self.keep(record, value, outcome)
+            self.study.finish(
+                trial,
+                value,
+                figures=_figures(outcome),
+                verdict=_sentences(checks),
+                missed=missed(checks),
+                times=times,
+                curve=curve,
+            )
 
     # -- what follows from a trial ------------------------------------------------------------------------------------
 
@@ -205,13 +208,17 @@ class Loop:
         limits = self.limits(judgement)
         return check_figures(limits, figures, standard_errors(judgement, limits))
 
-    def keep(self, record: Record, value: float, outcome: Outcome, before: Standing) -> None:
-        """Put the model into `model/` if its settings are the best so far; see `keeping`."""
+    def keep(self, record: Record, value: float, outcome: Outcome) -> None:
+        """Put the model into `model/` if its settings are the best so far, `record` included; see `keeping`."""
         kept = self.study.remembered("kept")
-        if record.group == DEFAULT and (kept is None or (kept["what"] == "before" and value < kept["objective"])):
+        first = record.group == DEFAULT and record.seed == DEFAULT_SEEDS[0]
+        if first and (kept is None or (kept["what"] == "before" and value < kept["objective"])):
             why = "the model of the default"
         elif record.group == AGAIN:
-            after = find_standing(self.study.records())
+            records = self.study.records()
+            ended = replace(record, state=JUDGED, objective=value)
+            before = find_standing(records)
+            after = find_standing([ended if each.number == record.number else each for each in records])
             if len(after.wins) <= len(before.wins) or after.champion is None:
                 return
             if kept and kept["what"] == "before" and after.champion.mean >= kept["objective"]:
