@@ -124,3 +124,9 @@ def test_the_quick_way_gives_the_same(text: str) -> None:
 def test_a_long_hidden_chain_is_quick() -> None:
     assert normalise("a" + "\U000e0068" * 200_000 + "b") == "ab"
     assert normalise("😵" + "\u200d\ufe0f" * 100_000) in ("😵", "😵\ufe0f")
+
+
+def test_marks_without_end_become_thirty() -> None:
+    text = normalise("z" + "\u0301\u0316" * 2000 + "a")
+    assert text[-1] == "a" and len(text) < 35
+    assert normalise("e\u0301 " * 50) == ("é " * 50).strip()

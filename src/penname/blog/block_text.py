@@ -8,11 +8,11 @@ an object. Unknown types are skipped. Broken JSON gives the blocks that can stil
 JSON itself.
 """
 
-import html
 import json
 from collections.abc import Callable
 from typing import Any
 
+from penname.blog.html_guard import unescape
 from penname.blog.html_tables import row_line
 from penname.blog.html_text import gather_html
 from penname.blog.pieces import Gathered
@@ -79,7 +79,7 @@ def _add_html(source: str, into: Gathered, code: bool = False, kind: str = "text
     if "<" in source or "\0" in source:
         gather_html(source, into, code=code, kind=kind)
     else:
-        into.add(kind, " ".join(html.unescape(source).split()))
+        into.add(kind, " ".join(unescape(source).split()))
 
 
 def _add_paragraph(block: dict[str, Any], into: Gathered, code: bool) -> None:

@@ -8,10 +8,10 @@ or `name: cell; cell` where the row has a heading cell; a layout table gives its
 of pictures go with the pictures, code blocks go unless asked for, quotations keep their text.
 """
 
-import html
 from dataclasses import dataclass, field
 
 from penname.blog.block_text import gather_blocks, looks_like_blocks
+from penname.blog.html_guard import unescape
 from penname.blog.html_text import gather_html
 from penname.blog.leftovers import is_lonely, strip_leftovers
 from penname.blog.markdown_text import gather_markdown
@@ -54,7 +54,7 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
 
 def clean_title(title: str) -> str:
     """Return a post's title on one line: entities read once, normalised, without leftovers."""
-    (title,) = strip_shortcodes([normalise(html.unescape(title))])
+    (title,) = strip_shortcodes([normalise(unescape(title))])
     return " ".join(strip_leftovers(title).split())
 
 

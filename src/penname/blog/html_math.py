@@ -34,7 +34,6 @@ _UNITS = names(
     "quilômetros foot feet inch inches mile miles yard yards quadratmeter sin cos tan log ln exp sinh cosh "
     "tanh det"
 )
-_LAST_WORD = re.compile(r"\S{1,30}\Z")
 _VARIABLE = re.compile(
     r".*(?:[=+*/^×·±<>−∫∑√|\d⁰-⁹₀-₉]|[\u0370-\u03ff]).*|\W*[^\W\d_]|[^\W\d_aeiouyAEIOUY]{2}", re.DOTALL
 )
@@ -93,8 +92,7 @@ def _index(text: str) -> str:
 
 
 def _last_word(before: str) -> str:
-    found = _LAST_WORD.search(before)
-    return found[0] if found else ""
+    return before.rsplit(None, 1)[-1][-30:] if before and not before[-1].isspace() else ""
 
 
 def _takes_power(word: str, before: str) -> bool:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from penname.blog import html_math, html_skip, html_tables
+from penname.blog import html_guard, html_math, html_skip, html_tables
 from penname.blog.html_roles import (
     BLOCK,
     BLOCK_PLUS,
@@ -47,10 +47,13 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
 
     Dropped: scripts, styles, frames, media, form controls, comments, hidden elements, tables of contents,
     embedded tweets and the like, footnote markers, pictures (counted) and the labels under them, code blocks
-    unless `code`.
+    unless `code`. What is nested or tangled beyond measure is read without its tags (`html_guard`).
     """
     if "reak" in source or "<lb" in source or "<newl" in source or "w:br" in source:
         source = _MARKS.sub("<br>", source)  # marks that converters left behind for line breaks
+    if html_guard.is_too_much(source):
+        html_guard.gather_plainly(source, into, code=code, kind=kind)
+        return
     from selectolax.lexbor import LexborHTMLParser
 
     # An explicit <body> keeps a leading <title>, <style> or <frameset> from being read as a page's head.
@@ -69,6 +72,7 @@ class _Walk:
         self.contents = html_skip.ContentsFinder() if contents else None
         self.code = code
         self.in_cell = in_cell
+        self.in_code = False
         self.default_kind = kind
         self.kind = kind
         self.text: list[str] = []
@@ -178,7 +182,9 @@ class _Walk:
             self.text.append('"')
             return lambda: self.text.append('"')
         elif tag in INLINE_CODE:
-            start = len(self.text)
+            if self.in_code:
+                return None
+            self.in_code, start = True, len(self.text)
             return lambda: self.leave_code(start)
         elif tag == "math":
             self.add_formula(html_math.math_text(node), attributes.get("display") == "block")
@@ -229,6 +235,7 @@ class _Walk:
     def leave_code(self, start: int) -> None:
         """End inline code: a bracket in it is never a shortcode's."""
         self.text[start:] = map(quote, self.text[start:])
+        self.in_code = False
 
     def leave_kept(self) -> None:
         """End an element that shows line ends."""
@@ -357,7 +364,7 @@ class _Walk:
         if text.isdigit() and after.strip() in ("/", "⁄") and html_math.is_before_sub(node):
             self.text.append(f" {text}" if before[-1:].isdigit() else text)
             return _skipped
-        if node.css_first("sup, sub") is not None and len(node.css("sup, sub")) > 1:
+        if len(text) > 1 and any(inner.tag in ("sup", "sub") for inner in node.iter()):
             self.text.append("^(")
             return lambda: self.text.append(")")
         said = html_math.raised(text, before, after)

@@ -23,6 +23,7 @@ _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TAGS = "\U000e0020-\U000e007e"
 
 _ODD = re.compile("[^\n\x20-\x7e]")  # neither a printable ASCII character nor the end of a line
+_LONG = 100_000  # characters; of a longer text no list of all its odd ones is made
 _MANY = 16  # different characters to replace from which on all are replaced in one go
 _DROPPED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
@@ -31,15 +32,16 @@ _DROPPED = re.compile(
 )
 # Characters that are right only after (and before) the right neighbours; these patterns find them elsewhere.
 _CONTEXTUAL = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef]")
-_STRAY = re.compile(
-    f"(?<![{_EMOJI}{_JOINING}\ufe0f\U000e007f])\u200d"
-    f"|(?<=[{_EMOJI}\ufe0f\U000e007f])\u200d(?![{_EMOJI}])"
-    f"|(?<![{_JOINING}])\u200c"
-    f"|(?<![{_EMOJI}0-9#*])[\ufe0e\ufe0f]"
-    "|(?<=[0-9#*])[\ufe0e\ufe0f](?!\u20e3)"
-    f"|(?<![\U0001f3f4{_TAGS}])[{_TAGS}\U000e007f]+"
-    f"|(?<![{_HAN}])[\U000e0100-\U000e01ef]"
-)
+_CONTEXTUAL_RUN = re.compile(f"{_CONTEXTUAL.pattern}+")
+_IN_EMOJI = re.compile(f"[{_EMOJI}]")
+_AFTER_EMOJI = re.compile(f"[{_EMOJI}\ufe0f\U000e007f]")
+_IN_JOINING = re.compile(f"[{_JOINING}]")
+_BEFORE_SELECTOR = re.compile(f"[{_EMOJI}0-9#*]")
+_IN_TAGS = re.compile(f"[\U0001f3f4{_TAGS}]")
+_IN_HAN = re.compile(f"[{_HAN}]")
+_MANY_MARKS = re.compile(r"[^\w\s\x00-\u02ff]{31,}")
+_MOST_MARKS = 30  # in a row, as the Stream-Safe Text Format of Unicode (UAX #15) has it
+_LONGEST_RUN = 200  # joiners and selectors in a row; no sequence has more than a flag's seven
 _SPACES = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]")
 _LINE_ENDS = dict.fromkeys("\r\x0b\x0c\x85\u2028", "\n") | {"\u2029": "\n\n"}
 _BLANK_LINES = re.compile("\n{3,}")
@@ -84,7 +86,7 @@ def normalise_code(text: str) -> str:
 
 def _respell(text: str, quotes: bool) -> str:
     """All that is done to single characters; white space is not folded here."""
-    odd = set(_ODD.findall(text))
+    odd = set(_ODD.findall(text)) if len(text) < _LONG else set(filter(_ODD.match, set(text)))
     if not odd:
         return text
     if "\r" in odd:
@@ -97,6 +99,8 @@ def _respell(text: str, quotes: bool) -> str:
         text = text.translate({ord(sign): other for sign, other in plain.items()})
     if text.isascii():
         return text
+    if _MANY_MARKS.search(text):
+        text = _MANY_MARKS.sub(_fewer_marks, text)
     text = unicodedata.normalize("NFC", text)
     return _drop_strays(text) if _CONTEXTUAL.search(text) else text
 
@@ -113,8 +117,48 @@ def _plain(sign: str, quotes: bool) -> str:
     return _SPELLINGS.get(sign) or (quotes and _STRAIGHT.get(sign)) or sign
 
 
+def _fewer_marks(match: re.Match[str]) -> str:
+    """Return a run of signs with at most thirty combining marks in a row; sorting more takes time by their square."""
+    text, kept, marks, start = match[0], [], 0, 0
+    for place, sign in enumerate(text):
+        if unicodedata.combining(sign):
+            marks += 1
+            if marks > _MOST_MARKS:
+                kept.append(text[start:place])
+                start = place + 1
+        else:
+            marks = 0
+    return "".join([*kept, text[start:]])
+
+
 def _drop_strays(text: str) -> str:
-    """Drop joiners and selectors without their neighbours; one gone may strand the next, hence the loop."""
-    while (shorter := unicodedata.normalize("NFC", _STRAY.sub("", text))) != text:
+    """Drop joiners and selectors without their neighbours; what goes may let signs combine, hence the loop."""
+    while (shorter := unicodedata.normalize("NFC", _CONTEXTUAL_RUN.sub(_without_strays, text))) != text:
         text = shorter
     return text
+
+
+def _without_strays(match: re.Match[str]) -> str:
+    """Return what stays of a run of joiners and selectors, each judged by the sign that stays before it."""
+    text, kept = match.string, []
+    last = text[match.start() - 1] if match.start() else ""
+    for place in range(match.start(), min(match.end(), match.start() + _LONGEST_RUN)):
+        sign = text[place]
+        if not _is_stray(sign, last, text[place + 1 : place + 2]):
+            kept.append(sign)
+            last = sign
+    return "".join(kept)
+
+
+def _is_stray(sign: str, last: str, following: str) -> bool:
+    if sign == "\u200d":
+        if _AFTER_EMOJI.match(last):
+            return not _IN_EMOJI.match(following)
+        return not _IN_JOINING.match(last)
+    if sign == "\u200c":
+        return not _IN_JOINING.match(last)
+    if sign in "\ufe0e\ufe0f":
+        return not _BEFORE_SELECTOR.match(last) or (last in "0123456789#*" and following != "\u20e3")
+    if sign >= "\U000e0100":
+        return not _IN_HAN.match(last)
+    return not _IN_TAGS.match(last)
