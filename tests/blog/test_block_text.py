@@ -97,3 +97,17 @@ def test_of_broken_json_the_whole_blocks_are_read() -> None:
 
 def test_html_filed_as_blocks_is_read_as_html() -> None:
     assert clean_body("<p>Hello.</p>", "blockeditor").text == "Hello."
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'a <b>b</b><i>c</i> <a href="https://x.org" rel="me">d &lt;e&gt;</a>&nbsp;f',
+        'a<a href="#n1">1</a> <a href="#INTERNAL_LINK#/post/1">b</a> <a class="sr-only" href="/c">c</a>',
+        "a <b>b <u>c</b> d</u></em> e",
+        "a<br>b <b hidden>c</b>",
+    ],
+)
+def test_a_paragraph_without_the_parser_reads_as_with_it(source: str) -> None:
+    quick = clean(block("publii-paragraph", source))
+    assert quick == clean_body(source, "tinymce") and quick.links == clean_body(source, "tinymce").links

@@ -19,6 +19,7 @@ PROSE = [
     'She said "no" (twice) -- and left; the dog stayed.',
 ]
 PROGRAMS = [
+    "error: getting status of '/nix/store/66snibk/flake.nix': No such file or directory",
     "docker compose up\ndocker compose down",
     "npm install express",
     "for x in y:\n    print(x)",

@@ -9,6 +9,7 @@ JSON itself.
 """
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,11 @@ from penname.blog.html_text import gather_html
 from penname.blog.pieces import Gathered
 from penname.blog.prose import is_prose, is_sentence
 
+# Tags that change no text. A link with attributes of other names, or to a place on its own page, asks for more.
+_PLAIN_TAG = re.compile(
+    r"</?(?:b|i|em|strong|u)>|</a>|<a href=\"(?:https?:|/|\.|mailto:|#INTERNAL_LINK#|#DOMAIN_NAME#)[^\"<>]*\""
+    r"(?: (?:target|rel|title)=\"[^\"<>]*\")*>"
+)
 _MOST_REPAIRS = 1000  # places at which reading goes on after broken JSON
 
 
@@ -75,11 +81,16 @@ def _field(block: dict[str, Any], *names: str) -> Any:
 
 
 def _add_html(source: str, into: Gathered, code: bool = False, kind: str = "text") -> None:
-    """Add a fragment; most paragraphs hold no element at all and need no parser."""
-    if "<" in source or "\0" in source:
+    """Add a fragment; most paragraphs hold no element at all, or words in bold and links, and need no parser."""
+    if "<" not in source and "\0" not in source:
+        into.add(kind, " ".join(unescape(source).split()))
+        return
+    bare, tags = _PLAIN_TAG.subn("", source)
+    if "<" in bare or "\0" in bare:
         gather_html(source, into, code=code, kind=kind)
     else:
-        into.add(kind, " ".join(unescape(source).split()))
+        into.add(kind, " ".join(unescape(bare).split()))
+        into.links += source.count("<a href") if tags else 0
 
 
 def _add_paragraph(block: dict[str, Any], into: Gathered, code: bool) -> None:

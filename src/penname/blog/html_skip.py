@@ -205,6 +205,11 @@ def verbatim(top: "LexborNode") -> str:
     return "".join(parts)
 
 
+def number_of(value: str | None, otherwise: int) -> int:
+    """Read an attribute such as `start`; anything but a small number is `otherwise`."""
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 6 else otherwise
+
+
 def is_fragment(href: str) -> bool:
     """Whether a link stays on its own page; Publii's placeholders start with `#` too and do not."""
     href = href.strip()
@@ -240,7 +245,7 @@ class ContentsFinder:
         `nav` needs two links or more and no other text.
         """
         labelled = bool(attributes) and _is_labelled(attributes)
-        if not labelled and tag not in _CONTENTS_CANDIDATES:
+        if not labelled and (tag not in _CONTENTS_CANDIDATES or _begins_with_a_word(node)):
             return False
         links = self._count_links(node, _MOST_OTHER_WORDS if labelled else 0)
         return links >= (1 if labelled else 2)
@@ -270,6 +275,12 @@ class ContentsFinder:
             elif node.child is not None:
                 todo.append(node.child)
         return links
+
+
+def _begins_with_a_word(node: "LexborNode") -> bool:
+    """Whether an element begins with text of its own, as nearly all paragraphs do."""
+    child = node.child
+    return child is not None and child.tag == "-text" and _WORD.search((child.text_content or "")[:40]) is not None
 
 
 def _count_words(text: str, most: int) -> int:

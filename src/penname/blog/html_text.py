@@ -49,7 +49,7 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     embedded tweets and the like, footnote markers, pictures (counted) and the labels under them, code blocks
     unless `code`. What is nested or tangled beyond measure is read without its tags (`html_guard`).
     """
-    if "reak" in source or "<lb" in source or "<newl" in source or "w:br" in source:
+    if "-break" in source or "<linebr" in source or "<lb" in source or "<newl" in source or "w:br" in source:
         source = _MARKS.sub("<br>", source)  # marks that converters left behind for line breaks
     if html_guard.is_too_much(source):
         html_guard.gather_plainly(source, into, code=code, kind=kind)
@@ -57,7 +57,10 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     from selectolax.lexbor import LexborHTMLParser
 
     # An explicit <body> keeps a leading <title>, <style> or <frameset> from being read as a page's head.
-    body = LexborHTMLParser("<body>" + source.encode("utf-8", "ignore").decode("utf-8")).body
+    try:
+        body = LexborHTMLParser("<body>" + source).body
+    except UnicodeEncodeError:  # lone surrogates
+        body = LexborHTMLParser("<body>" + source.encode("utf-8", "ignore").decode("utf-8")).body
     if body is not None:
         _Walk(into, code, kind, html_skip.may_hold_contents(source)).run(body)
 
@@ -311,7 +314,7 @@ class _Walk:
         """Begin a list; all lists within one outermost list are one run of lines."""
         if not self.lists:
             self.run_id = self.into.new_run()
-        self.lists.append(_number(attributes.get("start"), 1) if tag == "ol" else 0)
+        self.lists.append(html_skip.number_of(attributes.get("start"), 1) if tag == "ol" else 0)
 
     def open_item(self, attributes: "_Attributes") -> None:
         """Begin a list item; its bullet or number waits for its first text."""
@@ -319,7 +322,7 @@ class _Walk:
         if not number:
             self.prefix = "- "
             return
-        number = _number(attributes.get("value"), number)
+        number = html_skip.number_of(attributes.get("value"), number)
         self.prefix = f"{number}. "
         self.lists[-1] = number + 1
 
@@ -493,8 +496,3 @@ def _without_bullet(text: str) -> str:
     if text[0] in "•●▪◦‣·∙" or text[:2] in ("- ", "– ", "— ", "* "):
         return text[1:].lstrip() or text
     return text
-
-
-def _number(value: str | None, otherwise: int) -> int:
-    """Read an attribute such as `start`; anything but a small number is `otherwise`."""
-    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 6 else otherwise

@@ -64,10 +64,10 @@ def is_prose(text: str) -> bool:
     if len(tokens) < 4 or signs * 15 > len(tokens) + 15:
         return False
     plain = sum(1 for token in tokens if len(token) < 60 and _WORD.fullmatch(token)) / len(tokens)
-    return plain >= 0.8 and _has_grammar(text, tokens, plain)
+    return plain >= 0.8 and _has_grammar(text, tokens, plain, signs)
 
 
-def _has_grammar(text: str, tokens: list[str], plain: float) -> bool:
+def _has_grammar(text: str, tokens: list[str], plain: float, signs: int) -> bool:
     """Whether words hang together: sentences end, or small words stand between the others."""
     words = [token.strip("()[]\"'“”„‘’«»¿¡*_—–….,;:!?").casefold() for token in tokens]
     small = sum(word in _SMALL_WORDS for word in words)
@@ -77,7 +77,7 @@ def _has_grammar(text: str, tokens: list[str], plain: float) -> bool:
         return small > 0 or small_or_shared >= 2 or accented * 10 > len(words) or (plain == 1 and len(words) >= 8)
     enough = small_or_shared * 4 >= len(words) and (small + accented > 0 or _begins_as_prose(text))
     enough = enough or accented * 6 >= len(words)
-    return plain >= 0.9 and len(words) >= 5 and enough
+    return signs == 0 and plain >= 0.9 and len(words) >= 5 and enough
 
 
 def _begins_as_prose(text: str) -> bool:
@@ -88,7 +88,7 @@ def _begins_as_prose(text: str) -> bool:
 
 def is_sentence(text: str) -> bool:
     """Whether a caption says something: it ends as a sentence does, or is as long as one; credits are labels."""
-    words = text.split(None, 60)
+    words = [word for word in text.split(None, 60) if any(map(str.isalpha, word))]
     if len(words) >= _LONG_CAPTION:
         return True
     if not _SENTENCE_END.search(text[-20:]) or _CREDIT.match(text):
