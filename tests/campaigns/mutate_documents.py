@@ -33,7 +33,7 @@ LARGEST = 20_000
 POSTS = (
     '<h2>Part</h2><p class="a">Some <b>bold</b>&nbsp;words, <a href="#f">1</a> x<sup>2</sup>.<ul><li>a<li>b</ul>',
     '<table><tr><th>a</th><td>b</td></tr></table><figure><img src="a.jpg"><figcaption>Here.</figcaption></figure>',
-    "<pre><code>for (i = 0; i < n;) { a[i]++; }</code></pre><blockquote>He: He said &mdash; &#8220;yesmdash; He said &mdash; &#8220;yes#8220;yes&#8221;.</blockquote>",
+    "<pre><code>for (i = 0; i < n;) { a[i]++; }</code></pre><blockquote>He: &mdash; &#8220;yes&#8221;.</blockquote>",
     '# Title\n\nSome *words*, `code`, [link](#INTERNAL_LINK#/a "t") -- ~~x~~\n\n- a\n- b\n\n> c[^1]\n\n[^1]: Note.',
     "|a|b|\n|-|-|\n|1|2|\n\n```python\nprint('x')\n```\n\n![a](b.jpg =640x480)\n\n---READMORE---\n\n    indented",
     (
