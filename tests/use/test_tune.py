@@ -39,7 +39,7 @@ CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, me
 @pytest.fixture(autouse=True)
 def small_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """A known device and speed, and little text to judge: the same trials on every machine, a second each."""
-    monkeypatch.setattr(tuning, "pick_device", lambda _: CPU)
+    monkeypatch.setattr(tuning, "pick_device", lambda *_: CPU)
     monkeypatch.setattr(grounds, "measure_speed", lambda *_: 5_000.0)
     usual = tuning.judge_options
 

@@ -138,7 +138,8 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
     from penname.model.base import base_folder, general_texts, load_base
 
     started = time.monotonic()
-    device = pick_device(options.device)
+    # Trials compare over sittings and processes, so precision and threads must not follow from a busy moment.
+    device = pick_device(options.device, True)
     events.note(f"Device: {device.name}, {device.reason}; {device.precision}, {device.precision_reason}.")
     judging = judge_options(device, options)
     loaded = load_base(options.base)

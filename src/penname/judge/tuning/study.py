@@ -265,9 +265,15 @@ def _mend(path: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Delete the locks of processes of this machine that were killed; nobody makes one meanwhile."""
+    """Delete the locks of processes of this machine that were killed; nobody makes one meanwhile.
+
+    Where no process is left, a lock of the journal is one that was held while its process was killed: Optuna would wait
+    for it for half a minute.
+    """
     for path in folder.glob(f".{socket.gethostname()}-*"):
         _is_gone(path)
+    if not any(folder.glob(".*-*-????")):
+        (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)
 
 
 def _is_gone(path: Path) -> bool:
