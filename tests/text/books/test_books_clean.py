@@ -4,6 +4,7 @@ import bz2
 import io
 import re
 import textwrap
+import time
 import zipfile
 from pathlib import Path
 
@@ -400,3 +401,30 @@ def test_powers_in_plain_text_stay_too() -> None:
     assert clean_text("10⁶ is x² of 25 cm³, said he.² It was in 1865³ that Mrs. Hale¹ died.").text == (
         "10⁶ is x² of 25 cm³, said he. It was in 1865 that Mrs. Hale died."
     )
+
+
+# fmt: off
+SHAPES = {
+    "open notes": "[Footnote 1: a\n\n",
+    "end lines": "*** END OF THE PROJECT GUTENBERG EBOOK\n\n" + "word " * 70 + "\n\n",
+    "unfinished": "word " * 70 + "\n\n",
+    "notes": "Transcriber's Notes\n\nPage 1: a for b\n\n",
+    "licence": "Project Gutenberg has almost no restrictions whatsoever.\n\n",
+    "credits": "produced and e-text of ",
+    "powers": "10⁶ x² said² ",
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_time_of_cleaning_grows_with_the_text(name: str) -> None:
+    def seconds(size: int) -> float:
+        text = SHAPES[name] * (size // len(SHAPES[name]))
+        times = []
+        for _ in range(3):
+            begun = time.process_time()
+            clean_text(text)
+            times.append(time.process_time() - begun)
+        return min(times)
+
+    assert seconds(80_000) < 8 * seconds(20_000) + 0.05

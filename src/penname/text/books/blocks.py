@@ -174,7 +174,7 @@ def _join_hyphen(left: str, right: str, words: Words) -> str:
 
 def _runs_on(before: str, after: str) -> bool:
     unfinished = before[-1:].isalpha() or before.endswith((",", "-"))
-    return unfinished and after[:1].islower() and len(before.split()) >= 8
+    return unfinished and after[:1].islower() and len(before[:400].split()) >= 8
 
 
 def _unwrapped(block: Block) -> list[Block]:

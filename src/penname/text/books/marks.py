@@ -94,10 +94,11 @@ def drop_bracketed(text: str) -> str:
     """Remove `[Illustration: ...]`, `[Footnote 1: ...]`, `[Transcriber's Note: ...]` and their kind."""
     pieces: list[str] = []
     position = 0
+    closings = _closings(text)
     for match in _BRACKETED.finditer(text):
         if match.start() < position:
             continue
-        end = _closing(text, match.start())
+        end = _note_end(text, match.start(), closings)
         pieces.append(text[position : match.start()])
         position = end
         alone = (not pieces[-1] or pieces[-1].endswith("\n")) and text[end : end + 1] == "\n"
@@ -106,13 +107,23 @@ def drop_bracketed(text: str) -> str:
     return "".join(pieces)
 
 
-def _closing(text: str, start: int) -> int:
+def _closings(text: str) -> dict[int, int]:
+    """Where each opening bracket's own closing one stands."""
+    closings: dict[int, int] = {}
+    open_: list[int] = []
+    for match in re.finditer(r"[\[\]]", text):
+        if match[0] == "[":
+            open_.append(match.start())
+        elif open_:
+            closings[open_.pop()] = match.start()
+    return closings
+
+
+def _note_end(text: str, start: int, closings: dict[int, int]) -> int:
     """The position after the bracket that closes the one at `start`; without one, the paragraph's end."""
-    depth = 0
-    for match in re.finditer(r"[\[\]]", text[start : start + _LONGEST_NOTE]):
-        depth += 1 if match.group() == "[" else -1
-        if depth == 0:
-            return start + match.end()
+    closing = closings.get(start, len(text))
+    if closing - start < _LONGEST_NOTE and closing < len(text):
+        return closing + 1
     blank = text.find("\n\n", start)
     return blank if blank >= 0 else len(text)
 
@@ -157,7 +168,8 @@ def is_power(figures: str, before: str, after: str) -> bool:
 
 def _without_raised_notes(text: str) -> str:
     def keep(match: re.Match[str]) -> str:
-        before, after = text[max(match.start() - 40, 0) : match.start()], text[match.end() : match.end() + 2]
+        start, end = match.span()
+        before, after = text[max(start - (40 if text[start - 1] in ")]" else 12), 0) : start], text[end : end + 2]
         return match[0] if is_power(match[0].translate(_FIGURES), before, after) else ""
 
     return _RAISED.sub(keep, text)
