@@ -320,7 +320,7 @@ def footer_of(name: str) -> str:
 def test_whatever_stands_between_no_licence_text_is_left(head: str, foot: str, story: list[str], gap: int) -> None:
     space = "\n" * (gap + 2)
     cleaned = clean_text(header_of(head) + space + "\n\n".join(story) + space + footer_of(foot)).text
-    assert not is_licence(cleaned)
+    assert not any(map(is_licence, cleaned.split("\n\n")))
     for paragraph in re.split(r"\n\s*\n", header_of(head) + "\n\n" + footer_of(foot)):
         words = " ".join(paragraph.split())
         assert len(words) < 40 or words not in " ".join(cleaned.split())
@@ -348,12 +348,23 @@ FRAGMENTS = [
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=60))
 def test_no_mark_up_makes_the_cleaner_raise(pieces: list[str]) -> None:
     for cleaned in (clean_html("".join(pieces)).text, clean_text("".join(pieces)).text):
-        assert "\n\n\n" not in cleaned and not is_licence(cleaned)
+        assert "\n\n\n" not in cleaned and not any(map(is_licence, cleaned.split("\n\n")))
         cleaned.encode()
 
 
-def test_mark_up_nested_without_end_is_walked() -> None:
-    assert "deep" in clean_html("<div>" * 5_000 + "deep" + "</div>" * 5_000).text
+def test_a_page_nested_beyond_the_guard_is_read_without_its_tags(monkeypatch: pytest.MonkeyPatch) -> None:
+    nested = "<title>The Box</title>" + "<div>" * 100 + "<h2>I</h2><p>deep<br>down</p>" + "</div>" * 100
+    assert clean_html(nested).text == "I\n\ndeep\ndown"
+    monkeypatch.setattr("penname.text.books.markup.is_too_much", lambda source: len(source) > 1000)
+    monkeypatch.setattr("selectolax.lexbor.LexborHTMLParser", lambda *_: pytest.fail("the parser was asked"))
+    assert clean_html(nested).text == "I\n\ndeep\ndown"
+    assert clean_html("<p>" + STORY[0] + "</p>" * 300).text == STORY[0]
+
+
+def test_an_epub_whose_own_files_are_tangled_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penname.text.books.epub.is_too_much", lambda _: True)
+    with pytest.raises(InputError, match="tangled"):
+        clean_book(epub({"META-INF/container.xml": CONTAINER}), "epub")
 
 
 def test_shelf_text_wrapped_as_an_old_etext_comes_back(shared_data: Path) -> None:

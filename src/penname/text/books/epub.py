@@ -14,6 +14,7 @@ import zlib
 from typing import Any
 from urllib.parse import unquote
 
+from penname.blog.html_guard import is_too_much
 from penname.core.errors import InputError
 from penname.text.books.charset import decode
 from penname.text.books.licence import Header
@@ -95,7 +96,10 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
 def _parse(data: bytes) -> Any:
     from selectolax.lexbor import LexborHTMLParser
 
-    return LexborHTMLParser(decode(data).replace("\x00", ""))
+    source = decode(data).replace("\x00", "")
+    if is_too_much(source):
+        raise InputError("The EPUB's own files are nested or tangled beyond what can be read.")
+    return LexborHTMLParser(source)
 
 
 def _header(package: Any) -> Header:

@@ -9,8 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from penname.blog.html_guard import gather_plainly, is_too_much
 from penname.blog.html_math import is_before_sub, math_text, next_text, raised
 from penname.blog.html_skip import short_text
+from penname.blog.pieces import Gathered
 from penname.text.books.blocks import BREAK, CHAPTER_GAP, HEADING, PROSE, VERSE, Block, read_plain
 from penname.text.books.licence import Header, read_header
 from penname.text.books.marks import drop_bracketed, drop_page_marks, is_power, plain_characters
@@ -91,16 +93,34 @@ class _Writer:
 
 
 def read_markup(markup: str) -> tuple[Header, list[Block]]:
-    """Walk the tree once, without recursion: `pre` comes back unshaped, all else as prose, verse, heading."""
+    """Walk the tree once, without recursion: `pre` comes back unshaped, all else as prose, verse, heading.
+
+    A page that is nested or tangled beyond what the parser can be asked to read comes back without its tags.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(re.sub(r"^\s*<\?xml[^>]*>", "", markup.replace("\x00", "")))
+    markup = re.sub(r"^\s*<\?xml[^>]*>", "", markup.replace("\x00", ""))
+    if is_too_much(markup):
+        return _read_plainly(markup)
+    tree = LexborHTMLParser(markup)
     root = tree.body or tree.root
     if root is None:
         return Header(), []
     writer = _Writer()
     _walk(root, writer, len(root.text() or "") + 1)
     return _page_header(tree), _without_stray_links(writer.blocks)
+
+
+def _read_plainly(markup: str) -> tuple[Header, list[Block]]:
+    gathered = Gathered()
+    gather_plainly(markup, gathered)
+    writer = _Writer()
+    for piece in gathered.pieces:
+        writer.heading = piece.kind == "heading"
+        writer.gap = CHAPTER_GAP if writer.heading else 1
+        writer.write(piece.text)
+        writer.end()
+    return read_header([line for block in writer.blocks[:400] for line in block.lines]), writer.blocks
 
 
 def _walk(root: Any, writer: _Writer, total: int) -> None:
