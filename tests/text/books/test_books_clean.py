@@ -74,6 +74,7 @@ def test_contents_illustrations_notes_and_index_go() -> None:
         "PRIZE-GIVING",
         "FACING",
         "Transcriber",
+        "this ebook",
         "Footnote",
         "INDEX",
     ):

@@ -30,6 +30,7 @@ NOTES = [
     'Transcriber\'s Note\n\nThe spelling was kept, but:\n\nPage 3: "teh" changed to "the".\n\np. 9 cta for cat',
     "Transcriber's Notes\nInconsistent hyphenation and spelling have been retained as printed.",
     "E-text Notes: Accents were added.",
+    "Transcriber's Notes:\n\nThe spelling was kept.\n\nOther notes will be found near the end of this ebook.",
     "*Transcriber's Notes*\n\nFootnotes were moved to the end.",
     "The transcriber's note: punctuation was normalised.",
     "Note du transcripteur: orthographe conservée.",

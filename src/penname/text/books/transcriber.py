@@ -25,7 +25,7 @@ _HEAD = re.compile(
 )
 _AFTER_HEAD = re.compile(r"[\s*=_\]]*(?:$|[:.;,\[(*=_—-])|(?: (?:on|for|to|about|regarding|from) .{0,70}[:.]?$)")
 _TERMS = re.compile(
-    r"\b(?:spell(?:ing|ings|ed|t)|hyphen(?:s|ation|ated)?|punctuation|typograph\w*|typos?|misprints?|"
+    r"\b(?:spel(?:t|led|lings?)|hyphen(?:s|ation|ated)?|punctuation|typograph\w*|typos?|misprints?|"
     r"print(?:er|ing|ers)?'?s?'? errors?|italics?|italici[sz]ed|bold(?:face)?|small[- ]cap(?:ital)?s?|underscores?|"
     r"superscripts?|accents?|accented|diacritic\w*|ligatures?|footnotes?|illustrations?|captions?|quotation marks|"
     r"transcri(?:ber|bed|ption)\w*|e-?text|e-?book|html|utf-?8|latin-1|ascii|public domain|"
@@ -38,6 +38,9 @@ _DEEDS = re.compile(
     r"regulari[sz]ed|standardi[sz]ed|normali[sz]ed|kept|added|omitted|amended|left as|replaced|unchanged)|"
     r"(?:corrected|changed|amended|standardi[sz]ed) to|changed from|enclosed (?:in|by|within)|retained|variants?)\b",
     re.IGNORECASE,
+)
+_SELF = re.compile(
+    r"\b(?:transcribers?|(?:this|the) (?:e-?book|e-?text|transcription|(?:html|electronic) \w+))\b", re.I
 )
 _CHANGE = re.compile(
     r"\W*(?:page|pp?\.?|pg\.?|line|plate|fig\.|footnote|stanza) ?(?:\d{1,4}|[ivxlc]+)\b.{0,60}?"
@@ -120,12 +123,13 @@ def _short_section(blocks: Sequence[Block], first: int) -> int:
 def _speaks(text: str, first_of_many: bool) -> bool:
     """Whether a paragraph is a transcriber's: it lists a change, or has a term of the trade and another sign.
 
-    A term will do in a short one right under the heading; long paragraphs need more.
+    A term will do in a short one that speaks of its own file or stands right under the heading; long ones need more.
     """
+    words = len(text.split())
     if _CHANGE.match(text) and len(text) < 400:
         return True
-    terms = {term.lower() for term in _TERMS.findall(text)}
-    deeds = {deed.lower() for deed in _DEEDS.findall(text)}
-    signs = len(terms) + len(deeds)
-    words = len(text.split())
-    return bool(terms) and signs >= (1 if first_of_many and words < 15 else 2) + words // 60
+    if text.startswith('"') or not _TERMS.search(text):
+        return False
+    signs = {sign.lower() for sign in _TERMS.findall(text) + _DEEDS.findall(text)}
+    enough = 1 if words < 15 and (first_of_many or _SELF.search(text)) else 2
+    return len(signs) >= enough + words // 60
