@@ -12,7 +12,7 @@ from publii_site import add_posts, make_database, make_site, post
 from test_publii import REAL
 
 from penname.blog.publii import iter_rows
-from penname.blog.read import LeftOut, Reading, ReadOptions, iter_posts, read_blog, tell
+from penname.blog.read import LeftOut, Reading, ReadOptions, count_words, iter_posts, read_blog, tell
 from penname.blog.repeats import Boilerplate
 from penname.blog.sample import sample_site
 from penname.blog.site import open_site
@@ -274,3 +274,8 @@ def test_rows_without_editor_are_read_by_their_look(shared_data: Path) -> None:
     with open_site(shared_data / "blogs" / "mtlynch.sqlite") as site:
         sniffed = [row for row in iter_rows(site) if row.editor == "tinymce" and row.source.startswith("[{")]
     assert sniffed == []
+
+
+@pytest.mark.parametrize("text", ["", "a", "a b", "a\n\nb c\nd", "x\n\n    code  here\n\n\n\tx", " a ", "a \nb"])
+def test_words_are_counted_between_white_space(text: str) -> None:
+    assert count_words(text) == len(text.split())

@@ -130,3 +130,15 @@ def test_marks_without_end_become_thirty() -> None:
     text = normalise("z" + "\u0301\u0316" * 2000 + "a")
     assert text[-1] == "a" and len(text) < 35
     assert normalise("e\u0301 " * 50) == ("é " * 50).strip()
+
+
+@given(
+    st.text(
+        alphabet="ab \n\t\u00e9\u0301\u2014\u201c\u200d\ufe0f\U0001f600\u0627\u1100\u1161\u0930\u093c\u2126",
+        max_size=12,
+    )
+)
+def test_shortcuts_change_nothing(text: str) -> None:
+    """What is skipped for characters that never combine comes out as if it had been done."""
+    found = normalise(text)
+    assert found == unicodedata.normalize("NFC", found) == normalise(found)

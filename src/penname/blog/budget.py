@@ -10,6 +10,7 @@ elsewhere the time is looked at when the work is done.
 """
 
 import contextlib
+import functools
 import signal
 import threading
 import time
@@ -28,23 +29,33 @@ class OverBudget(Exception):
 def budget(seconds: float) -> Iterator[None]:
     """Let the work within take so many seconds of processor time; then raise `OverBudget`."""
     began = time.process_time()
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        if time.process_time() - began > seconds:
-            raise OverBudget
-        return
-    armed = [True]
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if armed:
-            armed.clear()
-            raise OverBudget
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    alarmed = threading.current_thread() is threading.main_thread() and _install()
+    _armed[0] = alarmed
+    if alarmed:
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        armed.clear()
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
+        _armed[0] = False
+        if alarmed:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    if not alarmed and time.process_time() - began > seconds:
+        raise OverBudget
+
+
+_armed = [False]
+
+
+@functools.cache
+def _install() -> bool:
+    """Answer the alarm from now on; False where the system has none."""
+    if not hasattr(signal, "setitimer"):
+        return False
+    signal.signal(signal.SIGVTALRM, _stop)
+    return True
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if _armed[0]:
+        _armed[0] = False
+        raise OverBudget

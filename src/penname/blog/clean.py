@@ -54,7 +54,9 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
 
 def clean_title(title: str) -> str:
     """Return a post's title on one line: entities read once, normalised, without leftovers."""
-    (title,) = strip_shortcodes([normalise(unescape(title))])
+    title = normalise(unescape(title))
+    if "[" in title:
+        (title,) = strip_shortcodes([title])
     return " ".join(strip_leftovers(title).split())
 
 

@@ -299,6 +299,8 @@ class _Walk:
         if self.broken:
             text = _lines(raw)
             self.broken = False
+        elif raw.isprintable() and "  " not in raw and raw[0] != " " != raw[-1]:
+            text = raw  # nothing to fold
         else:
             text = " ".join(raw.split())
         if not text:

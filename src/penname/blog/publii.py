@@ -9,13 +9,14 @@ Publii's `status` is a set of words joined by commas in any order. A live post i
 """
 
 import contextlib
+import functools
 import json
 import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from penname.blog.ids import Numbers
 from penname.blog.site import Site
@@ -23,6 +24,8 @@ from penname.blog.snapshot import MAX_VALUE_BYTES, database_errors
 from penname.core import events
 
 EDITORS = ("tinymce", "blockeditor", "markdown")
+T = TypeVar("T")
+_SHORT = 200  # characters
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
 _TOO_LARGE = object()
@@ -124,7 +127,7 @@ def editor_of(core: object, source: str) -> str:
 
     Publii deletes `_core` and inserts it again when it saves, so a reader may meet a block post without one.
     """
-    named = _named_editor(_plain(core))
+    named = _few(_named_editor, _plain(core))
     if named in ("blockeditor", "markdown"):
         return named
     return "blockeditor" if is_block_json(source) else "tinymce"
@@ -202,10 +205,21 @@ def _tags(site: Site, ids: tuple[int, ...]) -> tuple[str, ...]:
 
 def _marks(status: object) -> frozenset[str]:
     """The words of a status; a row that is neither published nor a draft counts as a draft."""
-    words = {word.strip().lower() for word in _plain(status).split(",")} - {""}
+    return _few(_words_of, _plain(status))
+
+
+def _few(read: "functools._lru_cache_wrapper[T]", text: str) -> T:
+    """Read a short text that many rows have once."""
+    return read(text) if len(text) < _SHORT else read.__wrapped__(text)  # a cache of long ones would cost memory
+
+
+@functools.lru_cache(maxsize=256)
+def _words_of(status: str) -> frozenset[str]:
+    words = {word.strip().lower() for word in status.split(",")} - {""}
     return frozenset(words if "published" in words else words | {"draft"})
 
 
+@functools.lru_cache(maxsize=256)
 def _named_editor(core: str) -> str:
     try:
         value: Any = json.loads(core)

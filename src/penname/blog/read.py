@@ -166,7 +166,7 @@ def _clean_row(row: Row, options: ReadOptions) -> Cleaned:
         text, masked = mask_private(text)
         masked = masked + in_title
     tags = tuple(dict.fromkeys(tag for name in row.tags if (tag := _line(name))))
-    post = Post(row.id, title, row.date, tags, text, len(text.split()))
+    post = Post(row.id, title, row.date, tags, text, count_words(text))
     return Cleaned(row, post, body.links, body.images, masked, body.headings, caption_words=body.caption_words)
 
 
@@ -248,6 +248,14 @@ def _gather(
     )
 
 
+def count_words(text: str) -> int:
+    """Count the words of clean text between its white space."""
+    text = text.strip()
+    if any(odd in text for odd in ("  ", "\n ", " \n", "\n\n\n", "\t")):  # code keeps its spaces
+        return len(text.split())
+    return text.count(" ") + text.count("\n") - text.count("\n\n") + 1 if text else 0
+
+
 def _line(text: str) -> str:
     """Normalised, on one line."""
     return " ".join(normalise(text).split())
@@ -271,7 +279,7 @@ def _strip(store: PostStore, boilerplate: tuple[Boilerplate, ...]) -> tuple[Left
         if not text:
             emptied.add(place)
         elif text != post.text:
-            store.replace(place, replace(post, text=text, words=len(text.split())))
+            store.replace(place, replace(post, text=text, words=count_words(text)))
     reason = "nothing is left but paragraphs that many posts repeat"
     left_out = tuple(LeftOut(store.heads[place].id, store.heads[place].title, reason) for place in sorted(emptied))
     store.drop(emptied)

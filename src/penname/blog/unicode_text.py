@@ -97,12 +97,18 @@ def _respell(text: str, quotes: bool) -> str:
             text = text.replace(sign, other)
     else:
         text = text.translate({ord(sign): other for sign, other in plain.items()})
-    if text.isascii():
+    rest = "".join(sign for sign in odd if sign not in plain and not _is_inert(sign))
+    if not rest:
         return text
-    if _MANY_MARKS.search(text):
+    if _MANY_MARKS.search(rest * (_MOST_MARKS + 1)):
         text = _MANY_MARKS.sub(_fewer_marks, text)
     text = unicodedata.normalize("NFC", text)
-    return _drop_strays(text) if _CONTEXTUAL.search(text) else text
+    return _drop_strays(text) if _CONTEXTUAL.search(rest) else text
+
+
+def _is_inert(sign: str) -> bool:
+    """Whether a character never combines with its neighbours: Latin letters, dashes, bullets."""
+    return sign < "\u0300" or "\u2010" <= sign <= "\u2027"
 
 
 @functools.lru_cache(maxsize=4096)
