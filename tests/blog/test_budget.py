@@ -45,7 +45,7 @@ def test_in_another_thread_time_is_looked_at_afterwards() -> None:
 
     def work() -> None:
         try:
-            with budget(0.0):
+            with budget(-1.0):  # however coarse the clock is
                 found.append(str(sum(range(100_000))))
         except OverBudget:
             found.append("over")

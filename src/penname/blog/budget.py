@@ -30,14 +30,14 @@ def budget(seconds: float) -> Iterator[None]:
     """Let the work within take so many seconds of processor time; then raise `OverBudget`."""
     began = time.process_time()
     alarmed = threading.current_thread() is threading.main_thread() and _install()
-    _armed[0] = alarmed
     if alarmed:
+        _armed[0] = True
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        _armed[0] = False
         if alarmed:
+            _armed[0] = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     if not alarmed and time.process_time() - began > seconds:
         raise OverBudget
