@@ -106,6 +106,20 @@ def test_older_layouts_are_tried_and_the_one_that_works_is_asked_first(
     ]
 
 
+def test_of_two_files_on_the_mirror_the_one_with_accents_is_fetched(
+    serve: Callable[..., Site], tmp_path: Path, waits: list[float]
+) -> None:
+    files = {
+        "1/2/3/1234/1234.txt": b"one",
+        "2/3/4/2345/2345.txt": b"two",
+        "3/4/5/3456/3456.txt": b"cafe",
+        "3/4/5/3456/3456-8.txt": b"caf\xe9",
+    }
+    site = serve(PACKED | files)
+    assert fetch_books(mirror(site, waits), tmp_path, ENGLISH) == []
+    assert sorted(path for path in site.paths() if path in files) == [*sorted(files)[:2], "3/4/5/3456/3456-8.txt"]
+
+
 def test_what_the_mirror_does_not_have_is_reported(site: Site, tmp_path: Path, waits: list[float]) -> None:
     missing = fetch_books(mirror(site, waits), tmp_path, ENGLISH)
     assert [(book.entry.number, book.reason) for book in missing] == [(3456, "not on the mirror")]

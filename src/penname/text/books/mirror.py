@@ -85,7 +85,7 @@ class Manifest:
 
 
 class _Fetcher:
-    """Knows which layout the mirror follows once a book has been found there, and asks for that one first."""
+    """Knows which branch of a mirror has books once one was found there, and asks there first, for the richer file first."""
 
     def __init__(self, mirror: Mirror, folder: Path, downloader: Downloader) -> None:
         self.mirror, self.folder, self.downloader = mirror, folder, downloader
@@ -111,10 +111,10 @@ class _Fetcher:
     def _format(self, number: int, kind: str) -> str:
         if self._here(number, kind):
             return ""
-        for layout in sorted(LAYOUTS[kind], key=lambda layout: -self.worked[layout]):
+        for layout in sorted(LAYOUTS[kind], key=lambda layout: -self.worked[_branch(layout)]):
             fetched = self._one(_path(layout, number))
             if fetched.ok:
-                self.worked[layout] += 1
+                self.worked[_branch(layout)] += 1
                 return ""
             if fetched.status == 413:
                 return f"too large: more than {self.mirror.largest_mb} MiB"
@@ -126,7 +126,7 @@ class _Fetcher:
         """Whether a file of this book and format is here and whole; its layout then counts as one that works."""
         for layout in LAYOUTS[kind]:
             if self._is_here(_path(layout, number)):
-                self.worked[layout] += 1
+                self.worked[_branch(layout)] += 1
                 return True
         return False
 
@@ -256,6 +256,11 @@ def _obey_robots(downloader: Downloader, folder: Path) -> None:
     if delay and float(delay) > downloader.pause:
         events.note(f"The mirror asks for {delay} s between requests.")
         downloader.pause = float(delay)
+
+
+def _branch(layout: str) -> str:
+    """The newer or the older part of a mirror; within one the order stays, lest ASCII come before the accents."""
+    return layout.partition("/")[0]
 
 
 def _path(layout: str, number: int) -> str:
