@@ -85,7 +85,7 @@ class Manifest:
 
 
 class _Fetcher:
-    """Knows which branch of a mirror has books once one was found there, and asks there first, for the richer file first."""
+    """Knows which branch of a mirror has books once one was found there, and asks there first, richer files first."""
 
     def __init__(self, mirror: Mirror, folder: Path, downloader: Downloader) -> None:
         self.mirror, self.folder, self.downloader = mirror, folder, downloader
