@@ -369,3 +369,9 @@ def test_a_label_stays_where_its_figure_holds_text() -> None:
     assert text("<figure><figure><img><figcaption>a</figcaption></figure><blockquote>b</blockquote></figure>") == "b"
     table = "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td>d</td></tr></table>"
     assert text(f"<figure>{table}<figcaption>Table 1</figcaption></figure>") == "a; b\nc; d\n\nTable 1"
+
+
+@pytest.mark.parametrize("source", ["<math>", "<math><mi>", "<math><mfrac></mfrac></math>", "<math display='block'>"])
+def test_an_empty_formula_is_nothing(source: str) -> None:
+    assert not clean_body(source, "tinymce").text
+    assert clean_body(f"<p>a</p>{source}", "tinymce").text == "a"

@@ -299,7 +299,7 @@ class _Walk:
         if self.broken:
             text = _lines(raw)
             self.broken = False
-        elif raw.isprintable() and "  " not in raw and raw[0] != " " != raw[-1]:
+        elif raw.isprintable() and "  " not in raw and raw[:1] != " " != raw[-1:]:
             text = raw  # nothing to fold
         else:
             text = " ".join(raw.split())
@@ -400,7 +400,9 @@ class _Walk:
         return end.rpartition(_BREAK)[2]
 
     def add_formula(self, text: str, on_its_own: bool) -> None:
-        """Add a formula to the line, or on a line of its own."""
+        """Add a formula to the line, or on a line of its own; an empty one is nothing."""
+        if not text:
+            return
         if on_its_own:
             self.edge()
         self.text.append(text)
