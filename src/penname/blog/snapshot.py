@@ -18,6 +18,7 @@ constraints are not evaluated; a value may be 32 MiB long, SQLite may take 256 M
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import shutil
@@ -154,7 +155,7 @@ def _explained(shown: Path, error: Exception) -> PennameError:
 def _connect(copy: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{copy.resolve().as_uri()}?mode=rw", uri=True)
     # A column may hold bytes that are not UTF-8; they must not end the run.
-    connection.text_factory = lambda data: data.decode("utf-8", errors="replace")
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
     for limit, most in _LIMITS.items():
         connection.setlimit(limit, most)
     for pragma in _PRAGMAS:
