@@ -294,3 +294,10 @@ def _is_labelled(attributes: dict[str, str | None]) -> bool:
         if value and not _CONTENTS_NAMES.isdisjoint(value.lower().split()):
             return True
     return attributes.get("role") == "doc-toc"
+
+
+def without_bullet(text: str) -> str:
+    """Drop a bullet that the writer typed into a list item."""
+    if text[0] in "•●▪◦‣·∙" or text[:2] in ("- ", "– ", "— ", "* "):
+        return text[1:].lstrip() or text
+    return text

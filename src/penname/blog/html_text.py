@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from penname.blog import html_guard, html_math, html_skip, html_tables
+from penname.blog.html_plain import gather_plain_blocks
 from penname.blog.html_roles import (
     BLOCK,
     BLOCK_PLUS,
@@ -28,7 +29,7 @@ from penname.blog.html_roles import (
     roles,
 )
 from penname.blog.html_skip import CAPTION, KEPT_LINES, LINE, UNSEEN
-from penname.blog.pieces import Gathered, Piece, quote
+from penname.blog.pieces import Gathered, Piece, fold, quote
 from penname.blog.prose import is_prose, is_sentence
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     """
     if "-break" in source or "<linebr" in source or "<lb" in source or "<newl" in source or "w:br" in source:
         source = _MARKS.sub("<br>", source)  # marks that converters left behind for line breaks
+    contents = html_skip.may_hold_contents(source)
+    if kind == "text" and not contents and (done := gather_plain_blocks(source, into)):
+        source = source[done:]
+        if not source or source.isspace():
+            return
     if html_guard.is_too_much(source):
         html_guard.gather_plainly(source, into, code=code, kind=kind)
         return
@@ -62,7 +68,7 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     except UnicodeEncodeError:  # lone surrogates
         body = LexborHTMLParser("<body>" + source.encode("utf-8", "ignore").decode("utf-8")).body
     if body is not None:
-        _Walk(into, code, kind, html_skip.may_hold_contents(source)).run(body)
+        _Walk(into, code, kind, contents).run(body)
 
 
 class _Walk:
@@ -299,14 +305,12 @@ class _Walk:
         if self.broken:
             text = _lines(raw)
             self.broken = False
-        elif raw.isprintable() and "  " not in raw and raw[:1] != " " != raw[-1:]:
-            text = raw  # nothing to fold
         else:
-            text = " ".join(raw.split())
+            text = fold(raw)
         if not text:
             return
         if self.prefix:
-            text = _without_bullet(text)
+            text = html_skip.without_bullet(text)
             self.into.add("item", text if self.in_cell else self.prefix + text, self.run_id)
             self.prefix = ""
         else:
@@ -493,10 +497,3 @@ def _lines(raw: str) -> str:
         parts = [" ".join(part.split()) for part in stretch.split(_EDGE)]
         lines.append("\n".join(filter(None, parts)))
     return "\n".join(lines).strip("\n")
-
-
-def _without_bullet(text: str) -> str:
-    """Drop a bullet that the writer typed into a list item."""
-    if text[0] in "•●▪◦‣·∙" or text[:2] in ("- ", "– ", "— ", "* "):
-        return text[1:].lstrip() or text
-    return text

@@ -27,6 +27,14 @@ def is_quoted(text: str) -> bool:
     return "\ufdd0" in text or "\ufdd1" in text
 
 
+def fold(text: str) -> str:
+    """Fold white space as a browser does; most lines have none to fold, which is soon seen."""
+    line = text.replace("\xa0", " ")
+    if line.isprintable() and "  " not in line and line[:1] != " " != line[-1:]:
+        return line
+    return " ".join(text.split())
+
+
 class Piece(NamedTuple):
     """A run of text that stands on its own.
 
