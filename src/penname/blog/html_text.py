@@ -4,9 +4,8 @@
     gather_html("<p>Hello, <b>world</b>.</p>", gathered)
     gathered.pieces                      # [Piece(kind="text", text="Hello, world.", run=0)]
 
-In: any string, broken markup too. Out: paragraphs, headings, list items (`- ` or `1. `), rows of data tables
-and, with `code=True`, code blocks. White space is folded as a browser folds it; nothing here looks at markup
-with regular expressions, and nothing recurses over the depth of the tree.
+In: any string, broken markup too. Out: paragraphs, headings, list items (`- ` or `1. `), rows of data tables and, with
+`code=True`, code blocks. White space is folded as a browser folds it, and nothing recurses over the depth of the tree.
 """
 
 import re
@@ -405,14 +404,12 @@ class _Walk:
 
     def add_formula(self, text: str, on_its_own: bool) -> None:
         """Add a formula to the line, or on a line of its own; an empty one is nothing."""
-        if not text:
-            return
-        if on_its_own:
+        if on_its_own and text:
             self.edge()
         self.text.append(text)
-        if on_its_own:
+        if on_its_own and text:
             self.edge()
-        self.formula_read = True
+        self.formula_read = bool(text)
 
     def add_tex(self, node: "LexborNode", attributes: "_Attributes") -> None:
         """Add the TeX that a script holds for MathJax, unless the formula has been read from MathML before it."""
