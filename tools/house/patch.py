@@ -46,6 +46,14 @@ p.write_text(t[:i] + body.rstrip("\n") + "\n")
 edit("src/penname/write/write.py", ("`model/examples.py`", "`write/examples.py`"))
 edit("src/penname/train/blog.py", ("`model/strength.py`", "`train/interpolate.py`"))
 edit("src/penname/sources/publii.py", ("`blog/ids.py`", "`sources/ids.py`"))
+for f in ("tests/train/test_several.py",):
+    q = root / f
+    x = q.read_text()
+    q.write_text(
+        x.replace("from penname.model import pretrain", "from penname.train import pretrain").replace(
+            "from penname.model import loop, parallel", "from penname.train import loop, parallel"
+        )
+    )
 edit(
     "tests/core/test_privacy.py",
     (
@@ -130,3 +138,21 @@ p.write_text("\n".join(ls))
 subprocess.run([R, "check", "--fix", "-q", "."], cwd=root)
 subprocess.run([R, "format", "-q", "."], cwd=root)
 subprocess.run([R, "check", ".", "--output-format", "concise"], cwd=root)
+p = P / "corpus/html.py"
+t = p.read_text()
+t = t.replace(
+    "from penname.corpus import html_elements as html_skip\nfrom penname.corpus import html_elements as html_tables\nfrom penname.corpus import html_guard, html_math",
+    "from penname.corpus import html_elements, html_guard, html_math",
+)
+p.write_text(re.sub(r"\bhtml_(?:skip|tables)\.", "html_elements.", t))
+for f, a, b in (
+    ("README.md", "tests/text/books/files", "tests/books/files"),
+    ("tests/train/fork_server.py", "tests/use/", "tests/train/"),
+    ("tests/books/test_books_mirror.py", "tests/text/books", "tests/books"),
+):
+    edit(f, (a, b))
+subprocess.run([R, "check", "--fix", "-q", "."], cwd=root)
+subprocess.run([R, "format", "-q", "."], cwd=root)
+subprocess.run([R, "check", ".", "--output-format", "concise"], cwd=root)
+subprocess.run(["git", "rm", "-rqf", "tools/house"], cwd=root)
+subprocess.run([sys.executable, "tools/tree.py", "--write"], cwd=root)

@@ -18,6 +18,7 @@ corpus.pieces: blog.unicode_text blog.pieces
 corpus.prose: blog.prose
 corpus.html: blog.html_text
 corpus.html_guard: blog.html_guard
+corpus.html_plain: blog.html_plain
 corpus.html_elements: blog.html_skip blog.html_roles blog.html_tables
 corpus.html_math: blog.html_math
 corpus.blocks: blog.block_text
@@ -41,7 +42,8 @@ corpus.tokenizer_parts: text.tokenizer_parts
 corpus.words: judge.words
 books.blocks: text.books.scripts text.books.blocks
 books.parts: text.books.parts
-books.marks: text.books.transcriber text.books.makers text.books.marks
+books.marks: text.books.marks
+books.credits: text.books.transcriber text.books.makers
 books.licence: text.books.licence
 books.markup: text.books.markup text.books.epub
 books.charset: text.books.charset
