@@ -1,6 +1,6 @@
 """What one post may take, whatever it holds: characters, and seconds of processor time.
 
-    with budget(seconds=10.0):
+    with budget(seconds=5.0):
         text = clean(source)          # raises OverBudget when it takes longer
 
 In: work that only computes. Out: its result, or `OverBudget`. The guards before the parsers are made so that nothing
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 MOST_CHARACTERS = 20_000_000
-MOST_SECONDS = 10.0
+MOST_SECONDS = 5.0
 
 
 class OverBudget(Exception):
