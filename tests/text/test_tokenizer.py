@@ -41,3 +41,11 @@ def test_words_of_ordinary_length_stay_in_training() -> None:
 def test_a_run_is_passed_over_whole() -> None:
     texts = ["a" * 257, "a" * 256, "x " + "ab" * 200 + " y", "-" * 300 + "b", "\n" * 300 + "c"]
     assert [module._TOO_LONG.sub(" ", text) for text in texts] == [" ", "a" * 256, "x   y", " b", " c"]
+
+
+def test_a_long_text_is_learned_from_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is learned is the same: pieces begin where a word does."""
+    text = " ".join(VERSE.split() * 9)
+    whole = train_tokenizer([text], 400).to_str()
+    monkeypatch.setattr(module, "_LEARNED_AT_ONCE", 100)
+    assert train_tokenizer([text], 400).to_str() == whole

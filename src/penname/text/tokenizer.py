@@ -42,6 +42,8 @@ _TOO_LONG = re.compile(
     rf"(?<![^\W\d_])[^\W\d_]{{{_LONGEST + 1},}}|(?<![^\w\s]|_)(?:[^\w\s]|_){{{_LONGEST + 1},}}"
     rf"|(?<!\s)\s{{{_LONGEST + 1},}}"
 )
+_LEARNED_AT_ONCE = 1 << 15
+"""Characters that a tokenizer learns from at once: they take some hundred bytes each while it looks at them."""
 _PIECE = 1 << 18
 """Characters encoded at once: a book in one piece would make the tokenizer's memory grow with it."""
 _PROBE = (
@@ -90,7 +92,8 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequenc
         special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    tokenizer.train_from_iterator((_TOO_LONG.sub(" ", text) for text in texts), trainer)
+    pieces = (piece for text in texts for piece in _pieces(_TOO_LONG.sub(" ", text), _LEARNED_AT_ONCE))
+    tokenizer.train_from_iterator(pieces, trainer)
     return tokenizer
 
 
@@ -227,15 +230,15 @@ def encode_replay(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> Enc
     return Encoded(ids, plain.ends + np.arange(1, plain.ends.size + 1), plain.text_bytes)
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _pieces(text: str, size: int | None = None) -> Iterator[str]:
     """Cut very long texts before a line break, where the splitting pattern always starts a new word."""
-    start = 0
-    while len(text) - start > _PIECE:
-        cut = text.rfind("\n\n", start + 1, start + _PIECE)
+    start, size = 0, size or _PIECE
+    while len(text) - start > size:
+        cut = text.rfind("\n\n", start + 1, start + size)
         if cut <= start:
-            cut = text.rfind(" ", start + 1, start + _PIECE)
+            cut = text.rfind(" ", start + 1, start + size)
         if cut <= start:
-            cut = start + _PIECE
+            cut = start + size
         yield text[start:cut]
         start = cut
     if start < len(text) or not text:
