@@ -100,10 +100,13 @@ def _respell(text: str, quotes: bool) -> str:
     rest = "".join(sign for sign in odd if sign not in plain and not _is_inert(sign))
     if not rest:
         return text
-    if _MANY_MARKS.search(rest * (_MOST_MARKS + 1)):
-        text = _MANY_MARKS.sub(_fewer_marks, text)
-    text = unicodedata.normalize("NFC", text)
+    text = compose(text) if _MANY_MARKS.search(rest * (_MOST_MARKS + 1)) else unicodedata.normalize("NFC", text)
     return _drop_strays(text) if _CONTEXTUAL.search(rest) else text
+
+
+def compose(text: str) -> str:
+    """Return `text` in NFC, with at most thirty combining marks in a row."""
+    return unicodedata.normalize("NFC", _MANY_MARKS.sub(_fewer_marks, text))
 
 
 def _is_inert(sign: str) -> bool:

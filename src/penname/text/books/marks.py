@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from penname.blog.html_math import raised
+from penname.blog.unicode_text import compose
 
 _CHARACTERS: dict[str, str] = {
     **dict.fromkeys("“”„‟«»″＂〝〞", '"'),
@@ -87,7 +88,7 @@ def plain_characters(text: str) -> str:
     text = _CONTROL.sub("", text)
     if "''" in text:
         text = re.sub(r"(?<!')''(?!')", '"', text)
-    return unicodedata.normalize("NFC", text)
+    return compose(text)
 
 
 def drop_bracketed(text: str) -> str:
