@@ -48,7 +48,7 @@ _PIECE = 1 << 18
 """Characters encoded at once: a book in one piece would make the tokenizer's memory grow with it."""
 _PROBE = (
     "The owl looked up at 10:45 p.m. — “isn't it 1,871 miles?” — naïve, ÆON, Straße, İstanbul, e\u0301\u0302.\r\n\r\n"
-    "\tfor (i = 0; i < n; i++) { a[i] += f(x) / 2; }  // TODO\nПривет, мир. Γειά σου. 你好，世界。こんにちは 안녕 สวัสดี "
+    "\tfor (i = 0; i < n; i++) { a[i] += f(x) / 2; }  // sum\nПривет, мир. Γειά σου. 你好，世界。こんにちは 안녕 สวัสดี "
     "नमस्ते שלום مرحبا 👩\u200d👩\u200d👧 🇩🇪 ﷺ ﬁ ① \u00a0\u200b\ufeff\u0000 https://example.org/a?b=c&d=%20#e </s>\n"
 )
 """What a tokenizer is tried on: scripts, spaces, signs, code."""
