@@ -23,16 +23,15 @@ import numpy as np
 import torch
 
 from penname.core.device import Device, pick_device
-from penname.model.adapt import adapt
+from penname.corpus.tokenizer import Encoded, encode, encode_replay, read_documents
 from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
-from penname.model.lora import low_rank
-from penname.model.plan import Plan, by_size, step_rate
 from penname.model.score import Score, score_texts
-from penname.model.settings import TrainSettings
-from penname.model.strength import go_back
-from penname.text.tokenizer import Encoded, encode, encode_replay, read_documents
+from penname.train.adapt import adapt, low_rank
+from penname.train.interpolate import go_back
+from penname.train.plan import Plan, by_size, step_rate
+from penname.train.settings import TrainSettings
 
 Row = dict[str, Any]
 

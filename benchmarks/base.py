@@ -21,11 +21,10 @@ from scaling import launch
 from utilisation import step_seconds, trainer_of
 
 from penname.core.device import Device, pick_device
+from penname.corpus.tokenizer import load_tokenizer
 from penname.model.base import load_base, shipped_folder
-from penname.model.measure import matrix_rate
-from penname.text.batches import Mixture, Stream
-from penname.text.shards import joined, open_shards
-from penname.text.tokenizer import load_tokenizer
+from penname.train.batches import Mixture, Stream, joined, open_shards
+from penname.train.measure import matrix_rate
 
 WANTED = {"heldout-gutenberg": 1.32, "heldout-modern": 1.02, "mtlynch": 1.38}
 UTILISED = {"base": 0.45, "100m": 0.50}

@@ -22,14 +22,12 @@ from tokenizers import Tokenizer
 from utilisation import step_seconds
 
 from penname.core.device import Device, pick_device
+from penname.corpus.tokenizer import encode_plain, read_documents
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.loop import Run, Trainer
-from penname.model.recipe import load_recipe
 from penname.model.score import token_nats
-from penname.model.settings import TrainSettings
-from penname.text.batches import Mixture, Stream
-from penname.text.shards import joined, open_shards
-from penname.text.tokenizer import encode_plain, read_documents
+from penname.train.batches import Mixture, Stream, joined, open_shards
+from penname.train.loop import Run, Trainer
+from penname.train.settings import TrainSettings, load_recipe
 
 CONTEXT, ROWS, MICRO = 1024, 128, 64
 Row = dict[str, Any]

@@ -34,13 +34,10 @@ from torch import Tensor
 from utilisation import step_seconds
 
 from penname.core.device import Device, pick_device
-from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.loop import Fitted, Run, Trainer
-from penname.model.recipe import Recipe, load_recipe
-from penname.model.settings import TrainSettings
-from penname.text.batches import Mixture, Stream
-from penname.text.shards import joined, open_shards
+from penname.train.batches import Feeder, Mixture, Stream, joined, open_shards
+from penname.train.loop import Fitted, Run, Trainer
+from penname.train.settings import Recipe, TrainSettings, load_recipe
 
 Row = dict[str, Any]
 Data = tuple[np.ndarray, np.ndarray]

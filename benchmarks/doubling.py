@@ -23,15 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from shapes import SHAPES
 
-from penname.blog.clean import clean_body
-from penname.blog.leftovers import strip_leftovers
-from penname.blog.private import mask_private
-from penname.blog.repeats import find_boilerplate, find_duplicates, remove_boilerplate
-from penname.blog.shortcodes import strip_shortcodes
-from penname.blog.unicode_text import normalise
-from penname.text.books.clean import clean_html, clean_text
-from penname.text.split import split_posts
-from penname.text.tokenizer import encode_plain, train_tokenizer
+from penname.books.clean import clean_html, clean_text
+from penname.corpus.clean import clean_body
+from penname.corpus.leftovers import strip_leftovers, strip_shortcodes
+from penname.corpus.pieces import normalise
+from penname.corpus.private import mask_private
+from penname.corpus.repeats import find_boilerplate, find_duplicates, remove_boilerplate
+from penname.corpus.split import split_posts
+from penname.corpus.tokenizer import encode_plain, train_tokenizer
 
 SMALLEST, ENOUGH, PATIENCE = 50_000, 0.2, 60
 MOST_GROWTH, MOST_SECONDS, MOST_MIB = 2.3, 5.0, 400.0

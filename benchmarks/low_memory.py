@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from penname.core.device import Device, pick_device
-from penname.core.memory import spare
-from penname.model.adapt import adapt, validator
+from penname.core.probe import spare
+from penname.corpus.tokenizer import encode, encode_replay
 from penname.model.base import load_base, replay_texts
-from penname.model.footprint import fit_device
-from penname.model.plan import Wishes, make_plan, measure_speeds
-from penname.text.tokenizer import encode, encode_replay
+from penname.train.adapt import adapt, validator
+from penname.train.measure import fit_device
+from penname.train.plan import Wishes, make_plan, measure_speeds
 
 
 def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> list[float]:

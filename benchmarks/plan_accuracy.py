@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from penname.core.device import pick_device
-from penname.model.adapt import adapt, validator
+from penname.corpus.tokenizer import Encoded, encode, encode_replay
 from penname.model.base import general_texts, load_base, replay_texts
-from penname.model.folder import save_model
-from penname.model.footprint import fit_device
-from penname.model.generate import generate_batch
-from penname.model.generation_config import RECOMMENDED, SamplingSettings
-from penname.model.plan import Wishes, make_plan, measure_speeds
-from penname.model.strength import settle
-from penname.model.token_bias import balanced
-from penname.text.tokenizer import Encoded, encode, encode_replay
+from penname.model.folder import RECOMMENDED, SamplingSettings, save_model
+from penname.train.adapt import adapt, validator
+from penname.train.interpolate import settle
+from penname.train.measure import fit_device
+from penname.train.plan import Wishes, make_plan, measure_speeds
+from penname.write.generate import generate_batch
+from penname.write.word_balance import balanced
 
 PARTS = "s of: first look, loop, settling, balancing, saving"
 SIZES = (5_000, 20_000, 100_000, 200_000, 500_000)

@@ -4,7 +4,7 @@
     python benchmarks/read_and_clean.py --against CHECKOUT [--sites DATABASE ...] [--rounds 5] [--posts 1000]
 
 Writes a real Publii database of synthetic posts (headings, paragraphs, links, a list, a picture, an inline code; by
-default the three editors in turn) to a temporary folder, then reads it with `penname.blog.read.iter_posts` in a fresh
+default the three editors in turn) to a temporary folder, then reads it with `penname.corpus.read.iter_posts` in a fresh
 process for each row of the table. "mask" is what `penname` does by default; "keep" leaves private data as it is.
 Peak is the process's highest resident memory; "over import" is what of it came after the modules were loaded.
 With `--against` this checkout and another one read the same sites in turn, the sample blog, synthetic ones of each
@@ -154,7 +154,7 @@ def peak_mib() -> float:
 
 def measure(folder: Path, keep_private: bool, least: float) -> dict[str, float]:
     """Read the whole site in this process, once or for as many seconds of processor time as are given."""
-    from penname.blog.read import ReadOptions, iter_posts
+    from penname.corpus.read import ReadOptions, iter_posts
 
     for _ in islice(iter_posts(HERE / "src" / "penname" / "data" / "sample"), 10):
         pass  # loads what is loaded on first use: every editor is among the first ten

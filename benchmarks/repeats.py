@@ -53,7 +53,7 @@ def make_texts(posts: int, words: int) -> list[tuple[int, str]]:
 
 def measure(posts: int, words: int) -> dict[str, object]:
     """Look for repeats in this process."""
-    from penname.blog.repeats import find_boilerplate, find_duplicates, remove_boilerplate
+    from penname.corpus.repeats import find_boilerplate, find_duplicates, remove_boilerplate
 
     texts = make_texts(posts, words)
     began = time.process_time()

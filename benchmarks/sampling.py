@@ -20,18 +20,17 @@ from typing import Any
 
 from penname.core.device import Device, pick_device
 from penname.core.workspace import find_workspace
-from penname.judge.copying import CopyIndex
+from penname.corpus.tokenizer import encode
+from penname.corpus.words import Passage
 from penname.judge.fluency import measure_fluency
-from penname.judge.guard import CopyGuard
 from penname.judge.judgement import _base_bits, _first_of, _vocabulary
 from penname.judge.judging import make_subject
-from penname.judge.parts import Parts
 from penname.judge.passages import behind_opening, write_passages
-from penname.judge.subject import Candidate, JudgeOptions, Subject
+from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject
 from penname.judge.voice import measure_voice
-from penname.judge.words import Passage
-from penname.model.token_bias import balanced
-from penname.text.tokenizer import encode
+from penname.write.copying import CopyIndex
+from penname.write.guard import CopyGuard
+from penname.write.word_balance import balanced
 
 SETTINGS: tuple[dict[str, float], ...] = (
     {"temperature": 0.9, "min_p": 0.05, "repetition_penalty": 1.1},

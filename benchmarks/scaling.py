@@ -22,13 +22,11 @@ import numpy as np
 import torch
 
 from penname.core.device import pick_device
-from penname.model import parallel
-from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.loop import Run, Trainer
-from penname.model.recipe import load_recipe
-from penname.text.batches import Mixture, Stream
-from penname.text.shards import open_shards
+from penname.train import parallel
+from penname.train.batches import Feeder, Mixture, Stream, open_shards
+from penname.train.loop import Run, Trainer
+from penname.train.settings import load_recipe
 
 SEED = 7
 

@@ -19,8 +19,8 @@ import transformers
 
 from penname.core.device import Device, pick_device
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.objective import Objective
-from penname.model.settings import TrainSettings
+from penname.train.loss import Objective
+from penname.train.settings import TrainSettings
 
 SHAPE = GPTConfig(16_384, 640, 1600, 8, 6, 2, 128)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from penname.core.terminal import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
-from penname.use.tune import TuneOptions, tune_workspace
+from penname.tune.tune import TuneOptions, tune_workspace
 
 
 def main() -> None:

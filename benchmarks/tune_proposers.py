@@ -18,7 +18,7 @@ from typing import Any
 from penname.core import events
 from penname.core.terminal import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
-from penname.use.tune import TuneOptions, TuneReport, tune_workspace
+from penname.tune.tune import TuneOptions, TuneReport, tune_workspace
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 
 def same_trials() -> None:
     """Measure the speed once, so that a trial is as large for each proposer."""
-    from penname.judge.tuning.ground import Ground
+    from penname.tune.ground import Ground
 
     measure = Ground.describe
     known: dict[str, Any] = {}
@@ -62,7 +62,7 @@ def same_trials() -> None:
 
 def run(name: str, given: argparse.Namespace, out: Path) -> tuple[TuneReport, str]:
     """Tune with one proposer in a workspace of its own."""
-    from penname.judge.tuning.summary import read_summary
+    from penname.tune.report import read_summary
 
     workspace = open_workspace(out / f"{name}.penname", name)
     if not workspace.text.is_file():

@@ -16,12 +16,11 @@ import numpy as np
 import torch
 
 from penname.core.device import Device, pick_device
-from penname.model.feeder import Feeder
 from penname.model.gpt import GPT
-from penname.model.loop import Run, Trainer
-from penname.model.measure import matrix_rate
-from penname.model.recipe import load_recipe
-from penname.text.batches import Mixture, Stream
+from penname.train.batches import Feeder, Mixture, Stream
+from penname.train.loop import Run, Trainer
+from penname.train.measure import matrix_rate
+from penname.train.settings import load_recipe
 
 
 def trainer_of(name: str, dropout: float, micro: int, device: Device, rows: int | None = None) -> Trainer:

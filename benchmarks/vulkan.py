@@ -20,10 +20,9 @@ from penname.core import vulkan
 from penname.core.device import Device, pick_device
 from penname.core.errors import PennameError
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.loop import Run, Trainer, train
-from penname.model.recipe import load_recipe
-from penname.model.settings import TrainSettings
-from penname.text.batches import Mixture, Stream
+from penname.train.batches import Mixture, Stream
+from penname.train.loop import Run, Trainer, train
+from penname.train.settings import TrainSettings, load_recipe
 
 
 def run_on(device: Device, config: GPTConfig, settings: TrainSettings) -> tuple[GPT, Run]:

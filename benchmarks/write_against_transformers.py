@@ -23,12 +23,12 @@ import transformers
 from tokenizers import Tokenizer
 
 from penname.core.device import Device, pick_device
+from penname.corpus.tokenizer import encode_plain, read_documents, train_tokenizer
 from penname.model.base import base_is_shipped, load_base
-from penname.model.decoding import Decoding, decoding_weights, has_int8
-from penname.model.generate import generate
-from penname.model.generation_config import SamplingSettings
+from penname.model.folder import SamplingSettings
 from penname.model.gpt import GPT, GPTConfig
-from penname.text.tokenizer import encode_plain, read_documents, train_tokenizer
+from penname.write.decoding import Decoding, decoding_weights, has_int8
+from penname.write.generate import generate
 
 PROMPT = "When I started to write about this, I did not know"
 Writer = Callable[[int], None]

@@ -14,8 +14,8 @@ import pytest
 from publii_site import make_site, post
 
 from penname import __version__, cli
-from penname.blog.sample import sample_site
 from penname.core.workspace import Workspace
+from penname.sources.find import sample_site
 
 STATS_KEYS = {"posts", "words", "average_words", "links", "longest", "largest_post_share"}
 
@@ -134,7 +134,7 @@ def test_an_unexpected_error_is_one_sentence(
     def break_(*_: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr("penname.blog.read.read_blog", break_)
+    monkeypatch.setattr("penname.corpus.read.read_blog", break_)
     assert call("stats", site) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "ZeroDivisionError: division by zero" in error and "--debug" in error
@@ -153,7 +153,7 @@ def test_stopping_and_running_out_of_memory(
     def stop(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("penname.blog.read.read_blog", stop)
+    monkeypatch.setattr("penname.corpus.read.read_blog", stop)
     assert call("stats", site) == code
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -161,7 +161,7 @@ def test_stopping_and_running_out_of_memory(
 @pytest.mark.skipif(os.name == "nt", reason="skipped: signals work another way on Windows")
 def test_ctrl_c_ends_quietly(site: Path) -> None:
     code = (
-        "import signal, time, penname.blog.read as read, penname.cli as cli\n"
+        "import signal, time, penname.corpus.read as read, penname.cli as cli\n"
         "def wait(*_): print('ready', flush=True); time.sleep(60)\n"
         f"read.read_blog = wait\ncli.main(['stats', {str(site)!r}])"
     )
@@ -286,8 +286,8 @@ def test_train_refuses_a_blog_that_is_too_small(site: Path, capsys: pytest.Captu
 def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    from penname.use.demo import run_demo
-    from penname.use.train import TrainOptions
+    from penname.cli.demo import run_demo
+    from penname.train.blog import TrainOptions
 
     chosen = TrainOptions(workspace=here / "demo", base=model, steps=2, device="cpu", anyway=True)
     run_demo(chosen, Console(width=100))
@@ -327,7 +327,7 @@ def test_nothing_in_a_site_or_a_backup_steers_the_terminal(tmp_path: Path, capsy
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_other_signals_end_a_command_as_ctrl_c_does(name: str) -> None:
     script = (
-        "import signal, time\nfrom penname.core.exits import run_and_exit\n"
+        "import signal, time\nfrom penname.core.terminal import run_and_exit\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "def work():\n    print('in', flush=True)\n    time.sleep(60)\nrun_and_exit(work)"
     )

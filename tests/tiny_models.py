@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from penname.core.device import threads
+from penname.corpus.tokenizer import encode_plain, train_tokenizer
 from penname.model.gpt import GPT, GPTConfig
-from penname.text.tokenizer import encode_plain, train_tokenizer
 
 VERSE = (
     "The owl and the pussy-cat went to sea in a beautiful pea-green boat: they took some honey, and plenty of money, "

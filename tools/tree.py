@@ -22,7 +22,7 @@ DATA = {
 }
 LONGEST = 90
 """A longer line loses what stands behind its colon."""
-FOLDERS = ("core", "blog", "text", "text/books", "model", "judge", "use", "cli")
+FOLDERS = ("core", "sources", "corpus", "books", "model", "write", "train", "judge", "tune", "export", "cli")
 
 
 def main() -> None:

@@ -34,13 +34,12 @@ from tiny_models import VERSE, random_model, tiny_tokenizer
 
 from penname.core.device import pick_device
 from penname.core.errors import PennameError
+from penname.export.export import export_hf
 from penname.model.base import load_base, write_base
-from penname.model.folder import load_model, save_model
-from penname.model.generate import generate
-from penname.model.generation_config import settings_from
+from penname.model.folder import load_model, save_model, settings_from
 from penname.model.gpt import RopeScaling
 from penname.model.score import score_texts
-from penname.use.export import export_hf
+from penname.write.generate import generate
 
 SLOWEST = 10.0
 """Seconds that one mutant may take."""

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "blog"))
 
 from killed import Server, identity, make_blog, report, serving, train_command, training, where
 
-from penname.judge.tuning.study import JOURNAL, open_storage
+from penname.tune.study import JOURNAL, open_storage
 
 _PASSING = (".lock", ".lock.shared", "log.jsonl")
 """Files of a workspace that say nothing of a result."""

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "blog"))
 
 from publii_site import ID, SCHEMA, leave_hot_journal, make_site, post
 
-from penname.blog.read import ReadOptions, read_blog
 from penname.core.errors import PennameError
+from penname.corpus.read import ReadOptions, read_blog
 
 SLOWEST = 5.0
 """Seconds of the processor that one mutant may take."""

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shapes import SHAPES
 
-from penname.blog.publii import EDITORS, Row
-from penname.blog.read import ReadOptions, clean_row
+from penname.corpus.read import ReadOptions, clean_row
+from penname.sources.publii import EDITORS, Row
 
 SLOWEST = 10.0
 """Seconds that one mutant may take."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from penname.core import folders
+from penname.core import files as folders
 from penname.core.errors import PennameError
-from penname.core.folders import replacing_folder, settle_folder
+from penname.core.files import replacing_folder, settle_folder
 
 
 def write(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from penname.core.errors import PennameError
-from penname.core.lock import locked
+from penname.core.files import locked
 
 one_at_a_time = pytest.mark.skipif(sys.platform == "win32", reason="skipped: Windows has no shared locks")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from penname.core import exits, terminal
+from penname.core import terminal
+from penname.core import terminal as exits
 from penname.core.errors import InputError
 from penname.core.events import Event
-from penname.core.files import write_text
-from penname.core.folders import replacing_folder
+from penname.core.files import replacing_folder, write_text
 from penname.core.terminal import Settings, make_table, print_json, printable, show_events
 from penname.core.workspace import Step, find_workspace, open_workspace, run_step
 
@@ -133,7 +133,7 @@ def test_all_that_is_printed_goes_through_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert found == {"core/terminal.py", "core/exits.py", "cli/app.py", "model/parallel.py"}
+    assert found == {"core/terminal.py", "cli/app.py", "train/parallel.py"}
 
 
 def test_the_step_of_a_read_only_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_terminal_that_was_closed_ends_nothing(tmp_path: Path, moving: bool) -
     """After SIGHUP every write to the terminal fails: what was to be saved is saved, the exit code is Ctrl-C's."""
     script = (
         "import signal, sys, time\nfrom pathlib import Path\nfrom penname.core import events\n"
-        "from penname.core.exits import run_and_exit\nfrom penname.core.terminal import Settings, show_events\n"
+        "from penname.core.terminal import run_and_exit\nfrom penname.core.terminal import Settings, show_events\n"
         "def work():\n"
         f"    with show_events(Settings(moving={moving})), events.task('Working', total=3) as step:\n"
         "        try:\n            step(1)\n            Path(sys.argv[1], 'in').touch()\n            time.sleep(60)\n"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from publii_site import make_site, post
 
-from penname.core.private_folder import private_folder, sweep
+from penname.core.files import private_folder, sweep
 
 READING = """
 import sys, time
 from pathlib import Path
-from penname.blog.site import open_site
+from penname.sources.find import open_site
 with open_site(Path(sys.argv[1])):
     print("in", flush=True)
     time.sleep(60)

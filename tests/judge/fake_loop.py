@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from penname.core.workspace import Workspace, open_workspace
-from penname.judge.tuning import loop as loops
-from penname.judge.tuning.loop import Budget, Loop
-from penname.judge.tuning.proposers import find_proposer
-from penname.judge.tuning.study import Study, open_study
-from penname.judge.tuning.trial import Outcome
+from penname.tune import loop as loops
+from penname.tune.loop import Budget, Loop
+from penname.tune.proposers import find_proposer
+from penname.tune.study import Study, open_study
+from penname.tune.trial import Outcome
 
 ABOUT = {
     "defaults": {"rate": 4e-4, "dropout": 0.1, "temperature": 0.9},

@@ -13,12 +13,12 @@ from tiny_models import tiny_config, tiny_tokenizer
 
 from penname.core.device import threads
 from penname.core.workspace import Workspace, open_workspace
+from penname.corpus.tokenizer import encode_plain
 from penname.judge.judging import Report, judge_workspace
 from penname.judge.subject import JudgeOptions
 from penname.model.base import write_base
 from penname.model.folder import save_model
 from penname.model.gpt import GPT
-from penname.text.tokenizer import encode_plain
 
 HOSTILE = '<script>alert("x")</script> & </style><img src="http://example.org/x.png" onerror=alert(1)>'
 _SENTENCES = (

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from judged_blog import Judged
 
-from penname.judge.baselines import beside, measure_baselines
-from penname.judge.fit import scored_posts
+from penname.judge.fit import beside, measure_baselines, scored_posts
 from penname.judge.judging import make_subject
-from penname.judge.parts import Parts
+from penname.judge.subject import Parts
 
 
 @pytest.mark.parametrize(("kind", "apart"), [("cpu", False), ("cuda", True)])

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penname.judge.classifier import (
-    area_under_curve,
-    fit_logistic,
-    gram,
-    hashed_ngrams,
-    real_vs_generated,
-)
-from penname.judge.words import Passage
+from penname.corpus.words import Passage
+from penname.judge.classifier import area_under_curve, fit_logistic, gram, hashed_ngrams, real_vs_generated
 
 
 def write(seed: int, words: Sequence[str], length: int = 60) -> str:

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from penname.judge.delta import WINDOW, measure_delta, profile_blog
-from penname.judge.words import Passage
+from penname.corpus.words import Passage
+from penname.judge.style import WINDOW, measure_delta, profile_blog
 
 WORDS = [f"word{number}" for number in range(400)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penname.judge.extraction import compare_extracted, edit_distance, extraction
+from penname.judge.recital import compare_extracted, edit_distance, extraction
 
 
 def test_extraction_gives_prefixes_and_compares_what_follows() -> None:

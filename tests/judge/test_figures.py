@@ -7,8 +7,7 @@ import pytest
 
 from penname.judge.figures import MEANINGS, mean_error
 from penname.judge.fit import choose_texts
-from penname.judge.parts import Parts
-from penname.judge.training import read_training
+from penname.judge.subject import Parts, read_training
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "report.md"
 

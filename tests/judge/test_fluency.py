@@ -49,8 +49,8 @@ def test_held_out_posts_shorter_than_passages_still_count() -> None:
 
 def test_the_words_of_many_texts_are_those_of_each() -> None:
     """Pieces between white space are looked at once; what words are does not change by that."""
+    from penname.corpus.words import words
     from penname.judge.judgement import _words_of
-    from penname.judge.words import words
 
     texts = ["Don't stop—the “Self-Hosted” way!\n\nA\tb  c_d", "don't STOP 1,000 naïve cafe\u0301", "", "the the 東京"]
     assert _words_of(texts) == {word for text in texts for word in words(text)}

@@ -14,9 +14,8 @@ from penname.core import events
 from penname.core.errors import InputError
 from penname.judge import fit, judging, passages, recital
 from penname.judge.figures import MEANINGS
-from penname.judge.judging import judge_workspace, make_subject
+from penname.judge.judging import judge_workspace, make_subject, read_rows
 from penname.judge.passages import Written
-from penname.judge.results import read_rows
 
 
 def test_everything_is_measured_and_written(judged: Judged) -> None:

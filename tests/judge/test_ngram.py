@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penname.judge.ngram import KneserNey, xz_bits_per_byte
+from penname.judge.fit import KneserNey, xz_bits_per_byte
 
 VOCABULARY = 40
 CHOOSE = np.random.default_rng(0)

@@ -10,9 +10,9 @@ from judged_blog import HOSTILE, Judged
 from markupsafe import Markup
 
 from penname.judge import page_sections
-from penname.judge.copying import Copied, Excerpt
 from penname.judge.judging import judge_workspace
 from penname.judge.page import Section, make_section, render_page
+from penname.write.copying import Copied, Excerpt
 
 TAGS = """html head meta title style body h1 h2 h3 p strong div ul li b span nav a section figure figcaption svg rect
 path text circle i table thead tbody tr th td details summary code small mark"""

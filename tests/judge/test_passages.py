@@ -8,14 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judged_blog import Judged
 
+from penname.corpus.prepare import PreparedPost
 from penname.judge import passages
-from penname.judge.copying import CopyIndex
-from penname.judge.guard import CopyGuard
 from penname.judge.judging import make_subject
-from penname.judge.parts import Parts
 from penname.judge.passages import Opening, behind_opening, find_openings
-from penname.judge.subject import JudgeOptions
-from penname.text.prepare import PreparedPost
+from penname.judge.subject import JudgeOptions, Parts
+from penname.write.copying import CopyIndex
+from penname.write.guard import CopyGuard
 
 
 def post(text: str, number: int = 1, title: str = "A title") -> PreparedPost:
@@ -69,7 +68,7 @@ def drafts(texts: list[str]) -> Any:
 
 
 def test_only_what_the_guard_would_have_stopped_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from penname.model import generate
+    from penname.write import generate
 
     texts = [f" {SOURCE}", " all of this is new and nothing was ever said like it before now"]
     fake, calls = drafts(texts)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from penname.judge.private_data import alternatives, exposure, find_leaks, make_canaries
+from penname.judge.recital import alternatives, exposure, find_leaks, make_canaries
 
 ITEMS = ["ann@example.org", "+1 (415) 555-0123", "sk-AbC123xyz789", "42"]
 

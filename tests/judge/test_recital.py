@@ -5,18 +5,23 @@ from pathlib import Path
 from judged_blog import Judged
 from tiny_models import VERSE, random_model, tiny_tokenizer, trained_model
 
-from penname.blog.read import ReadOptions
-from penname.blog.sample import sample_site
 from penname.core.device import pick_device
-from penname.judge.extraction import Extraction
+from penname.corpus.prepare import PreparedPost
+from penname.corpus.read import ReadOptions
 from penname.judge.judging import make_subject
-from penname.judge.parts import Parts
-from penname.judge.private_data import Canary, make_canaries
-from penname.judge.recital import check_canaries, largest_rate, masked_items, measure_extraction
-from penname.judge.subject import Candidate, JudgeOptions, Subject
+from penname.judge.recital import (
+    Canary,
+    Extraction,
+    check_canaries,
+    largest_rate,
+    make_canaries,
+    masked_items,
+    measure_extraction,
+)
+from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
-from penname.text.prepare import PreparedPost
+from penname.sources.find import sample_site
 
 
 def loaded(model: GPT) -> LoadedModel:

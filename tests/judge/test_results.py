@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penname.core import events
 from penname.core.errors import InputError
 from penname.judge.figures import MEANINGS
-from penname.judge.results import COLUMNS, append_row, ends_with, read_rows
+from penname.judge.judging import COLUMNS, append_row, ends_with, read_rows
 
 CELL = st.text(max_size=30).filter(lambda text: "\r" not in text and "\0" not in text and text.isprintable())
 

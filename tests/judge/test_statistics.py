@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from penname.core.errors import InputError
-from penname.judge.statistics import (
-    bits_per_byte_interval,
-    decimals,
-    difference_interval,
-    noise_floor,
-    rounded,
-    shown,
-)
+from penname.judge.figures import bits_per_byte_interval, decimals, difference_interval, noise_floor, rounded, shown
 
 
 def test_bits_per_byte_weighs_posts_by_their_bytes() -> None:

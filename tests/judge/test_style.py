@@ -2,8 +2,8 @@
 
 import pytest
 
+from penname.corpus.words import words
 from penname.judge.style import find_function_words, measure_style, sentence_lengths
-from penname.judge.words import words
 
 TEXT = (
     'He said: "Wait!" Was it -- or not -- e.g. this one?\n\nNo; version 3.14... It\'s a well-known thing '

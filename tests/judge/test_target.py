@@ -6,7 +6,7 @@ import pytest
 from judged_blog import Judged
 
 from penname.core.errors import InputError
-from penname.judge.target import AT_LEAST, AT_MOST, Limit, check_figures, is_edited, read_target, write_target
+from penname.judge.verdict import AT_LEAST, AT_MOST, Limit, check_figures, is_edited, read_target, write_target
 
 LIMITS = [Limit("rep_4", AT_MOST, 0.02, "real\nposts"), Limit("known_word_rate", AT_LEAST, 0.98)]
 

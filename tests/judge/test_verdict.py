@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from penname.judge.figures import MEANINGS
-from penname.judge.training import Training
+from penname.judge.subject import Training
 from penname.judge.verdict import GOOD, HELP, NOT, find_verdict, headline, ordinal
 from penname.judge.voice import Figure
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from penname.corpus.words import Passage, post_windows
 from penname.judge.classifier import real_vs_generated
 from penname.judge.voice import Figure, Voice, measure_voice
-from penname.judge.words import Passage, post_windows
 
 SHORT = ["The cat sat.", "It was wet!", "Nobody came, of course.", "I made some tea and waited.", "Why?"]
 LONG = [

@@ -8,10 +8,10 @@ import torch
 from tiny_models import VERSE, hugging_face_folder, random_model, tiny_config, tiny_tokenizer
 
 from penname.core.errors import InputError, PennameError
+from penname.corpus.tokenizer import encode_plain
 from penname.model import base
 from penname.model.base import base_is_shipped, load_base, replay_texts, write_base
 from penname.model.quantise import restore_groups, round_groups
-from penname.text.tokenizer import encode_plain
 
 TEXTS = ["One text.\n\nOf two paragraphs.", "  Another, with edges: café.\n", VERSE]
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:60]]])

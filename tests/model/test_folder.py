@@ -19,10 +19,10 @@ from tiny_models import (
 )
 
 from penname.core.errors import InputError
+from penname.corpus.tokenizer import encode_plain
 from penname.model.folder import FILES, is_model_folder, is_ours, load_model, save_model
 from penname.model.gpt import GPT, RopeScaling
 from penname.model.hf_weights import weight_shapes
-from penname.text.tokenizer import encode_plain
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:100]]])
 

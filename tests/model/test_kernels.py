@@ -7,7 +7,7 @@ from torch import Tensor
 
 from penname.model import kernels
 from penname.model.gpt import GPT, GPTConfig, rotary_tables
-from penname.model.loss import IGNORE, plain_loss, sliced_loss
+from penname.train.loss import IGNORE, plain_loss, sliced_loss
 
 CONFIG = GPTConfig(64, 32, 64, 2, 4, 2, 16, 128)
 

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from tiny_models import VERSE, random_model, tiny_tokenizer
 
 from penname.core.errors import InputError
+from penname.corpus.tokenizer import encode_plain
 from penname.model import base, quantise
 from penname.model.base import general_texts, load_base, replay_texts, write_base
 from penname.model.gpt import RopeScaling
-from penname.text.tokenizer import encode_plain
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:60]]])
 

@@ -6,9 +6,9 @@ import torch
 
 from penname.core.device import Device
 from penname.core.errors import InputError
+from penname.corpus.tokenizer import train_tokenizer
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.score import score_texts, token_nats, total
-from penname.text.tokenizer import train_tokenizer
 
 SHAPE = GPTConfig(64, 32, 64, 2, 2, 1, 16, 32)
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)

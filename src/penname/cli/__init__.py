@@ -18,7 +18,7 @@ VERBS = (blog, model, workshop)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; whatever goes wrong is one sentence on standard error."""
-    from penname.core.exits import run_and_exit
+    from penname.core.terminal import run_and_exit
 
     words = _flags_first(list(sys.argv[1:] if arguments is None else arguments))
     run_and_exit(lambda: app(args=words, prog_name="penname"), debug="--debug" in words)

@@ -12,9 +12,9 @@ def demo(
     workspace: given.WorkspaceFolder = None, minutes: given.DemoMinutes = 3.0, device: given.Device = "auto"
 ) -> None:
     """Walk the whole way on the sample blog, in minutes."""
+    from penname.cli.demo import run_demo
     from penname.core.terminal import console
-    from penname.use.demo import run_demo
-    from penname.use.train import TrainOptions
+    from penname.train.blog import TrainOptions
 
     chosen = TrainOptions(workspace=workspace or Path("penname-demo"), minutes=minutes, device=device)
     with showing():
@@ -33,10 +33,10 @@ def stats(
     as_json: given.AsJson = False,
 ) -> None:
     """Show the tables of a blog, and whether it is enough."""
-    from penname.blog.read import ReadOptions, read_blog
-    from penname.blog.stats import blog_stats
-    from penname.blog.stats_table import print_stats
     from penname.core.terminal import console, print_json
+    from penname.corpus.read import ReadOptions, read_blog
+    from penname.corpus.stats import blog_stats
+    from penname.corpus.stats_table import print_stats
 
     wanted = ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate)
     with showing():
@@ -64,9 +64,9 @@ def prepare(
     keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Write the blog's clean text into its workspace."""
-    from penname.blog.read import ReadOptions
-    from penname.text.prepare import PrepareOptions, workspace_for
-    from penname.text.prepare import prepare as prepare_site
+    from penname.corpus.prepare import PrepareOptions, workspace_for
+    from penname.corpus.prepare import prepare as prepare_site
+    from penname.corpus.read import ReadOptions
 
     chosen = PrepareOptions(
         read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
@@ -113,8 +113,10 @@ def train(
     keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Learn a blog's voice; the same command goes on after a stop."""
-    from penname.blog.read import ReadOptions
-    from penname.use.train import TrainOptions, judge_trained, train_site
+    from penname.corpus.read import ReadOptions
+    from penname.judge.judging import judge_trained
+    from penname.train.blog import TrainOptions, train_site
+    from penname.tune.report import tuned_sections
 
     chosen = TrainOptions(
         workspace=workspace,
@@ -139,7 +141,7 @@ def train(
     )
     with showing():
         trained = train_site(site, chosen)
-        report = judge_trained(trained, site, chosen) if judged else None
+        report = judge_trained(trained, site, chosen, others=tuned_sections(trained.workspace)) if judged else None
     if report is not None:
         say("\n".join([*report.verdict, f"The report: {report.page}"]))
     say(
@@ -167,7 +169,7 @@ def tune(
 ) -> None:
     """Try settings until they are good, with a ledger; the same command goes on after a stop."""
     from penname.core.terminal import console, make_table
-    from penname.use.tune import TuneOptions, tune_site
+    from penname.tune.tune import TuneOptions, tune_site
 
     chosen = TuneOptions(
         workspace=workspace,
@@ -206,7 +208,7 @@ def plan(
     anyway: given.Anyway = False,
 ) -> None:
     """Say what `penname train` would do, and how long it would take."""
-    from penname.use.train import TrainOptions, plan_site
+    from penname.train.blog import TrainOptions, plan_site
 
     chosen = TrainOptions(
         workspace=workspace,

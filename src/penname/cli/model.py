@@ -37,8 +37,8 @@ def write(
 ) -> None:
     """Write drafts in the blog's voice."""
     from penname.core.terminal import print_json
-    from penname.use.write import WriteOptions, printer, read_prompt
-    from penname.use.write import write as write_drafts
+    from penname.write.write import WriteOptions, printer, read_prompt
+    from penname.write.write import write as write_drafts
 
     sampling = {
         "temperature": temperature,
@@ -90,7 +90,7 @@ def judge(
     from penname.core.workspace import find_workspace
     from penname.judge.judging import judge_workspace
     from penname.judge.subject import JudgeOptions
-    from penname.judge.tuning.summary import tuned_sections
+    from penname.tune.report import tuned_sections
 
     chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again)
     place = find_workspace(workspace)
@@ -115,7 +115,7 @@ def score(
     from penname.core.device import pick_device
     from penname.core.terminal import print_json
     from penname.model.base import load_base
-    from penname.use.score import score_files
+    from penname.model.score import score_files
 
     with showing():
         found = score_files(files, load_base(model_meant(model, workspace, base)), pick_device(device), show=True)
@@ -137,8 +137,8 @@ def export(
     workspace: given.WorkspaceFolder = None,
 ) -> None:
     """Write a model as files that other programs run."""
+    from penname.export.export import export_gguf, export_hf
     from penname.model.base import load_base
-    from penname.use.export import export_gguf, export_hf
 
     if form not in ("hf", "gguf"):
         raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")

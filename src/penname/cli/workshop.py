@@ -11,7 +11,7 @@ from penname.core.errors import InputError
 from penname.core.terminal import say
 
 if TYPE_CHECKING:
-    from penname.text.books.options import BooksOptions
+    from penname.books.catalogue import BooksOptions
 
 
 @app.command()
@@ -37,9 +37,9 @@ def books(
     engine_setting: given.EngineSettings = None,
 ) -> None:
     """Turn books into clean text for `penname pretrain`."""
-    from penname.text.books.mirror import Mirror
-    from penname.text.books.options import BooksOptions
-    from penname.text.books.shelf import build_shelf
+    from penname.books.catalogue import BooksOptions
+    from penname.books.mirror import Mirror
+    from penname.books.shelf import build_shelf
 
     if (folder is None) == (mirror is None):
         raise InputError("Name either a folder of books (penname books FOLDER) or a mirror (--mirror URL).")
@@ -67,7 +67,7 @@ def books(
 def _books_on(
     engine: str, folder: Path | None, out: Path, chosen: "BooksOptions", tasks: int, workers: int, words: list[str]
 ) -> None:
-    from penname.text.books.pipeline import Engine, run_pipeline, shards_of
+    from penname.books.pipeline import Engine, run_pipeline, shards_of
 
     if folder is None:
         raise InputError(f"--engine {engine} reads a folder: fetch the books first (penname books --mirror URL).")
@@ -101,10 +101,10 @@ def pretrain(
     teacher: given.TeacherFolder = None,
 ) -> None:
     """Train a base model on books, on one GPU or many (docs/several-gpus.md)."""
-    from penname.model.package import package_base
-    from penname.model.parallel import is_first
-    from penname.model.pretrain import PretrainOptions, save_result
-    from penname.model.pretrain import pretrain as train_base
+    from penname.train.package import package_base
+    from penname.train.parallel import is_first
+    from penname.train.pretrain import PretrainOptions, save_result
+    from penname.train.pretrain import pretrain as train_base
 
     chosen = PretrainOptions(
         out,
@@ -133,8 +133,8 @@ def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: g
     """Measure how fast each device here is, and say how long a blog takes."""
     from penname.core.files import write_json
     from penname.core.terminal import print_json
-    from penname.use.bench import as_text
-    from penname.use.bench import bench as measure
+    from penname.train.bench import as_text
+    from penname.train.bench import bench as measure
 
     with showing():
         found = measure(device)
@@ -149,8 +149,8 @@ def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: g
 @app.command()
 def doctor(workspace: given.WorkspaceFolder = None, as_json: given.AsJson = False) -> None:
     """Say what is here, what is used and why."""
+    from penname.cli.doctor import examine, print_findings, to_json
     from penname.core.terminal import console, print_json
-    from penname.use.doctor import examine, print_findings, to_json
 
     with showing():
         findings = examine(workspace)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from penname.core import events, vulkan
 from penname.core.errors import InputError
-from penname.core.memory import free_memory, keep_freed, resident, resident_peak, total_memory
+from penname.core.probe import free_memory, keep_freed, resident, resident_peak, total_memory
 
 if TYPE_CHECKING:
     import torch

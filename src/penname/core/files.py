@@ -1,19 +1,192 @@
-"""Files that are whole or absent: everything is written to a temporary name and renamed.
+"""Folders that are whole or absent: written beside their place, then swapped in.
+
+    with replacing_folder(Path("model")) as new:
+        (new / "config.json").write_text("{}")
+
+A folder cannot be renamed over another one that holds files, so the old folder steps aside first. A kill between the
+two renames leaves both whole; `settle_folder` then puts the new one in its place.
+
+One run at a time in a folder: a lock that the system lets go when the program ends, however it ends.
+
+    with locked(folder / "lock", "penname train"): ...
+
+The lock is the system's own on an open file (`flock`, or `msvcrt.locking` on Windows), so a crash leaves nothing
+behind. The file holds what the running program does, for the message to the second one.
+
+Files that are whole or absent: everything is written to a temporary name and renamed.
 
 write_json(path, {"posts": 943})
+
+A folder for what must not outlive a run, readable by its owner only.
+
+    with private_folder() as folder:
+        ...
+
+In: nothing. Out: an empty folder in the system's temporary folder, mode 0700, deleted at the end of the block. Its name
+holds the number of the process, and a lock in it is held for as long as the process lives: when a run is killed, the
+next one finds that lock free and deletes what the killed one left.
 """
 
 import contextlib
+import errno
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from penname.core.errors import InputError, PennameError
-from penname.core.folders import is_disk_full
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path`; on success it takes the place of `path`, on failure it is removed.
+
+    The old folder stays as it is until the new one is whole. A full disk becomes a `PennameError`.
+    """
+    path = path.resolve()
+    settle_folder(path)
+    new, old, _ = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        # A workspace is its owner's alone, and so is what is in it.
+        new.chmod(new.stat().st_mode & path.parent.stat().st_mode)
+        yield new
+        _flush(new)
+        if path.exists():
+            path.replace(old)
+            settle_folder(path)
+        else:
+            new.replace(path)
+    except Exception as error:
+        if is_disk_full(error):
+            raise PennameError(
+                f"The disk that holds {path.parent} is full: {path.name} was not written, what was there before is "
+                "unharmed. Make room and run the same command again."
+            ) from error
+        raise
+    finally:
+        settle_folder(path)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def settle_folder(path: Path) -> None:
+    """Finish a swap that was killed half-way: call it before reading a folder that `replacing_folder` writes."""
+    path = path.resolve()
+    new, old, gone = _beside(path)
+    # The old folder steps aside only when the new one is whole.
+    with contextlib.suppress(FileNotFoundError):
+        if old.exists():
+            if not path.exists():
+                (new if new.is_dir() else old).replace(path)
+            if old.exists():
+                shutil.rmtree(gone, ignore_errors=True)
+                old.replace(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether `error` says that a disk, or a quota, is full."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or "No space left" in str(error) or "os error 28" in str(error)
+
+
+def _beside(path: Path) -> tuple[Path, Path, Path]:
+    """Where the new folder is written, where the old one steps aside, and where it is removed."""
+    new, old, gone = (path.with_name(f".{path.name}.{word}") for word in ("new", "old", "gone"))
+    return new, old, gone
+
+
+def _flush(folder: Path) -> None:
+    """Make sure that the files are on the disk before anything is renamed, and readable for whom the folder is."""
+    readable = folder.stat().st_mode & 0o666
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            # safetensors writes files that only their owner may read.
+            path.chmod(readable)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    # Windows cannot open a folder, and needs not.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+_PLACE = 1 << 30
+"""The byte that is locked on Windows, far behind the text, which others may then read."""
+
+
+@contextlib.contextmanager
+def locked(path: Path, who: str, *, shared: bool = False, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock `path` for the length of the block, as `who`; wait for it for up to `wait` seconds.
+
+    With `shared` others may hold it too, if they ask for it in the same way (not on Windows, where one run holds it).
+    Raises `PennameError` when another run holds it; the sentence says which.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        until = time.monotonic() + wait
+        while not _take(file, shared):
+            if time.monotonic() >= until:
+                raise PennameError(
+                    f"Another run is at work in {path.parent}{_holder(path)}: wait for it, or stop it with Ctrl-C."
+                )
+            time.sleep(0.05)
+        file.truncate(0)
+        file.write(f"{who}, process {os.getpid()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+            _let_go(file)
+
+
+def _holder(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+    return f" ({text})" if text else ""
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[str], _shared: bool) -> bool:
+        file.seek(_PLACE)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _let_go(file: IO[str]) -> None:
+        file.seek(_PLACE)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(file: IO[str], shared: bool) -> bool:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _let_go(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @contextlib.contextmanager
@@ -137,3 +310,56 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_NAME = re.compile(r"penname-copy-([0-9]+)-[a-z0-9_]+")
+_LOCK = "lock"
+_STARTING = 60.0
+"""Seconds in which a process that lives may still be about to take its lock."""
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give an empty folder that only its owner can look into; sweep up after runs that were killed."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"penname-copy-{os.getpid()}-"))
+    try:
+        with locked(folder / _LOCK, "penname"):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Delete the private folders of processes that are no more; those of others, and of other users, stay."""
+    for folder in Path(tempfile.gettempdir()).glob("penname-copy-*"):
+        with contextlib.suppress(OSError):
+            if _is_stale(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_stale(folder: Path) -> bool:
+    name, about = _NAME.fullmatch(folder.name), folder.lstat()
+    if name is None or folder.is_symlink() or not folder.is_dir():
+        return False
+    if hasattr(os, "getuid") and about.st_uid != os.getuid():
+        return False
+    if _lives(int(name[1])) and time.time() - about.st_mtime < _STARTING:
+        return False
+    try:
+        with locked(folder / _LOCK, "penname"):
+            return True
+    except PennameError:
+        return False
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # There is no harmless question; the lock tells.
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -5,22 +5,36 @@
 
 In: events. Out: lines on standard error, so that standard output holds results only. In a terminal a progress line
 with the time left; elsewhere plain lines, at most one every few seconds.
+
+How a command ends: an exit code, and at most one sentence on standard error.
+
+    run_and_exit(lambda: app(args=words), debug=False)
+
+In: a command that returns, or raises. Out: the end of the program: 0 done, 1 failed, 2 the input cannot be used, 130
+stopped. Bad input never shows a traceback; with `debug` an error shows where it came from. SIGTERM and SIGHUP (the
+terminal was closed) end a command as Ctrl-C does, so that private copies are deleted and work is saved.
 """
 
 import contextlib
 import json
+import os
 import re
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from types import FrameType
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from penname.core import events
+from penname.core.errors import Interrupted, PennameError
 from penname.core.events import Event
 
 if TYPE_CHECKING:
     from rich.console import Console
+
 
 _SECONDS = 5.0
 """Between two plain lines of progress."""
@@ -296,3 +310,87 @@ class _Live:
         from rich.text import Text
 
         self.console.print(Text(printable(text), style=style or ""))
+
+
+def run_and_exit(command: Callable[[], object], debug: bool = False) -> NoReturn:
+    """Run `command` and exit; with `debug` its errors are raised."""
+    print_safely()
+    end_as_by_ctrl_c()
+    try:
+        command()
+    except SystemExit as stop:
+        _leave(stop.code if isinstance(stop.code, int) else int(bool(stop.code)))
+    except BrokenPipeError:
+        _leave_quietly(0)
+    except BaseException as error:
+        if debug:
+            raise
+        _leave(_tell(error))
+    _leave(0)
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl-C does at that moment; one that is ignored (`nohup`) stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    # A shell starts jobs in the background with Ctrl-C ignored; the other signals end those nevertheless.
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+
+def print_safely() -> None:
+    """A character that the terminal cannot show is printed as `?` and never ends a run."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # Windows would write a file in the code page of the day.
+            in_file = sys.platform == "win32" and not stream.isatty()
+            reconfigure(errors="replace", encoding="utf-8" if in_file else None)
+
+
+def _tell(error: BaseException) -> int:
+    """Print one sentence for the user; return the exit code."""
+    code, text = 1, ""
+    if isinstance(error, PennameError):
+        code, text = error.exit_code, str(error)
+    elif isinstance(error, KeyboardInterrupt):
+        code, text = Interrupted.exit_code, "Stopped."
+    elif isinstance(error, MemoryError):
+        text = "The machine ran out of memory: close other programs and run the same command again."
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename or 'A file'} could not be read or written: {error.strerror}."
+    else:
+        text = (
+            f"Something went wrong that penname did not expect ({type(error).__name__}: {error}): run the same "
+            "command with --debug to see where."
+        )
+    # A terminal that was closed takes no sentence any more; the exit code stands.
+    with contextlib.suppress(OSError):
+        print(printable(" ".join(text.split())), file=sys.stderr, flush=True)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit; output that can't be written any more (`penname stats SITE | head`) is no error."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly(code)
+    except OSError as error:
+        print(f"The output could not be written ({error.strerror}).", file=sys.stderr)
+        code = code or 1
+    sys.exit(code)
+
+
+def _leave_quietly(code: int) -> NoReturn:
+    # Python flushes standard output once more at the very end; let it go nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

@@ -28,8 +28,7 @@ from typing import Any
 
 from penname.core import events
 from penname.core.errors import InputError, PennameError
-from penname.core.files import read_json, remove_leftovers, write_json
-from penname.core.lock import locked
+from penname.core.files import locked, read_json, remove_leftovers, write_json
 
 FORMAT = 1
 """Of `workspace.json`; a newer one is refused, not guessed at."""

@@ -1,1 +1,1 @@
-"""What was learned, what was copied, how near the style is; the report; the tuning loop."""
+"""What was learned, what was copied, how near the style is: measures and the report."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from penname.judge.words import Passage
+from penname.corpus.words import Passage
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from penname.judge.words import draw_evenly, post_windows, words
+from penname.corpus.words import draw_evenly, post_windows, words
 
 LOOP = 0.25
 """Share of repeated 4-grams from which a passage counts as going round in circles."""

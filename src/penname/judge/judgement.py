@@ -3,29 +3,48 @@
 In: a subject. Out: a `Judgement`.
 
     judgement = judge(subject, Parts(None), device, JudgeOptions(quick=True))
+
+How sure figures of generated text are: one standard error each, over the passages that were written.
+
+    errors = standard_errors(judgement, limits)
+    errors["rep_4"]                              # of the mean over the passages that were written
+
+In: a judgement, and the limits that its figures are held to. Out: a standard error by the name of the figure.
+
+The error is that of a mean, or of a ratio of sums (Cochran 1977, section 6.4), over the passages themselves. Where most
+passages are good and one goes round in circles, that one passage makes both the figure and its error large; so the
+error is never taken for more than it would be if the figure were just at its limit: a share in [0, 1] with mean m has
+at most the variance m (1 - m) (Bhatia and Davis 2000). For posts that were extracted or not, this is the binomial error
+at the limit.
+
+A longest run has no error: more passages could only make it longer.
 """
 
 import functools
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penname.core import events
 from penname.core.device import Device
-from penname.judge.baselines import beside, measure_baselines
-from penname.judge.copying import CopyIndex, CopyReport, copy_report
-from penname.judge.fit import Fit, measure_fit, scored_posts
-from penname.judge.fluency import Fluency, measure_fluency
-from penname.judge.guard import CopyGuard
-from penname.judge.parts import Parts, texts_key
+from penname.corpus.words import Passage, draw_evenly, post_windows, words
+from penname.judge.figures import Interval, bits_per_byte_interval
+from penname.judge.fit import Fit, beside, measure_baselines, measure_fit, scored_posts
+from penname.judge.fluency import LOOP, Fluency, measure_fluency, rep_n
 from penname.judge.passages import Passages, behind_opening, write_passages
 from penname.judge.recital import PrivateData, Recited, measure_extraction, measure_private
-from penname.judge.statistics import Interval, bits_per_byte_interval
 from penname.judge.style import sentence_lengths
-from penname.judge.subject import JudgeOptions, Subject
+from penname.judge.subject import JudgeOptions, Parts, Subject, texts_key
 from penname.judge.voice import Voice, measure_voice
-from penname.judge.words import Passage, draw_evenly, post_windows, words
+from penname.write.copying import CopyIndex, CopyReport, copy_report
+from penname.write.guard import CopyGuard
+
+if TYPE_CHECKING:
+    from penname.judge.verdict import Limit
+    from penname.write.copying import CopyReport
+
 
 _WORST = 50
 _SCORED = 60
@@ -185,3 +204,58 @@ def _base_bits(subject: Subject, passages: Passages, parts: Parts, device: Devic
         return None
     bits = parts.get("bits-base-written", {"model": base.key, "texts": texts_key(texts)}, work)
     return bits_per_byte_interval(bits, [len(text.encode("utf-8")) for text in texts])
+
+
+def standard_errors(judgement: "Judgement", limits: Sequence["Limit"]) -> dict[str, float]:
+    """The standard error of each limited figure of repetition or copying that is drawn from passages or posts."""
+    texts = [each.text for each in judgement.passages.guarded]
+    rep = {n: [rep_n(text, n) for text in texts] for n in (2, 3, 4)}
+    loops = [float(share > LOOP) for share in rep[4]]
+    free, guarded, tried = judgement.copying.free, judgement.copying.guarded, judgement.copying.recited.found.tried
+    # Its own error, how many were drawn, and what a share of 1 would be in the figure's unit.
+    found = {
+        **{f"rep_{n}": (_mean_error(values), len(values), 1.0) for n, values in rep.items()},
+        "looping_rate": (_mean_error(loops), len(loops), 1.0),
+        "copied_8gram_share": (_share_error(free), len(free.counts), 1.0),
+        "copy_ratio_8gram": _of_ratio(guarded),
+        "copy_ratio_8gram_unguarded": _of_ratio(free),
+        "extraction_rate": (math.inf, tried, 1.0),
+        "extraction_near_rate": (math.inf, tried, 1.0),
+    }
+    return {
+        limit.name: min(own, error_at(limit.value / whole, count) * whole)
+        for limit in limits
+        if limit.name in found
+        for own, count, whole in [found[limit.name]]
+    }
+
+
+def ratio_error(tops: Sequence[float], bottoms: Sequence[float]) -> float:
+    """Standard error of sum(tops) / sum(bottoms) over what was drawn; infinite with fewer than two of a size."""
+    count, bottom = len(tops), sum(bottoms)
+    if count < 2 or bottom <= 0:
+        return math.inf
+    ratio = sum(tops) / bottom
+    squares = sum((top - ratio * own) ** 2 for top, own in zip(tops, bottoms, strict=True))
+    return math.sqrt(count / (count - 1) * squares) / bottom
+
+
+def error_at(share: float, count: int) -> float:
+    """The largest standard error that the mean of `count` shares in [0, 1] can have where it is `share` in truth."""
+    share = min(1.0, max(0.0, share))
+    return math.sqrt(share * (1 - share) / count) if count else 0.0
+
+
+def _mean_error(values: Sequence[float]) -> float:
+    return ratio_error(values, [1.0] * len(values))
+
+
+def _share_error(report: "CopyReport") -> float:
+    return ratio_error(*zip(*report.counts, strict=True)) if report.counts else math.inf
+
+
+def _of_ratio(report: "CopyReport") -> tuple[float, int, float]:
+    """The ratio's error by the generated passages; the held-out posts are the same in every trial."""
+    copied, total = (sum(each) for each in zip(*report.counts, strict=True)) if report.counts else (0, 0)
+    whole = report.ratio / ((copied + 0.5) / (total + 1))
+    return _share_error(report) * whole, len(report.counts), whole

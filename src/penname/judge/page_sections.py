@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penname.corpus.words import words
 from penname.judge import charts
-from penname.judge.copying import Copied
-from penname.judge.delta import Distance
 from penname.judge.judgement import Judgement
 from penname.judge.page import Plot, Section, make_section
 from penname.judge.recital import largest_rate
-from penname.judge.style import PUNCTUATION
-from penname.judge.target import Check
-from penname.judge.training import Training
-from penname.judge.verdict import GOOD, HELP, NOT, Sentence, ordinal
+from penname.judge.style import PUNCTUATION, Distance
+from penname.judge.subject import Training
+from penname.judge.verdict import GOOD, HELP, NOT, Check, Sentence, ordinal
 from penname.judge.voice import Figure
-from penname.judge.words import words
+from penname.write.copying import Copied
 
 _SAMPLES = 6
 _COPIES = 5

@@ -20,15 +20,13 @@ from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import InputError
 from penname.core.files import parse_json, read_text
-from penname.judge.guard import CopyGuard, GuardedText
-from penname.judge.parts import Parts, texts_key
-from penname.judge.subject import JudgeOptions, Subject, sampling_settings
-from penname.text.prepare import PreparedPost
-from penname.text.tokenizer import encode_plain
+from penname.corpus.prepare import PreparedPost
+from penname.corpus.tokenizer import encode_plain
+from penname.judge.subject import JudgeOptions, Parts, Subject, sampling_settings, texts_key
+from penname.write.guard import CopyGuard, GuardedText
 
 if TYPE_CHECKING:
-    from penname.model.folder import LoadedModel
-    from penname.model.generation_config import SamplingSettings
+    from penname.model.folder import LoadedModel, SamplingSettings
 
 _PART = "passages"
 _OPENING = (30, 40, 50)
@@ -125,7 +123,7 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
     }
 
     def work() -> Any:
-        from penname.model.examples import Examples
+        from penname.write.examples import Examples
 
         loaded.model.to(device.torch)
         posts = [(post.title, post.text) for post in subject.training] if options.examples else []
@@ -149,7 +147,7 @@ def _write_both(
     words: int,
 ) -> tuple[list[Written], list[Written]]:
     """The passages without the guard, and with it."""
-    from penname.model.generate import generate_batch
+    from penname.write.generate import generate_batch
 
     watchers = [_Watcher(guard) for _ in openings]
     drafts = generate_batch(

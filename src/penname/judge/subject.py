@@ -1,20 +1,124 @@
-"""What is judged, and how: the blog's posts, the models, the options.
+"""Parts of a judgement that cost time, kept until what they depend on changes.
+
+    parts = Parts(workspace.folder / "judge")
+    scores = parts.get("base", {"model": key, "texts": digest}, lambda: slow())
+
+In: a name, a key of JSON values, the work. Out: what the work gave, a JSON value. So a judgement that was killed goes
+on where it was, and what a retrained model does not change (the base, the 5-gram model) is not measured again.
+
+What the training run left for the report: `training.json` of the workspace.
+
+    training = read_training(workspace.folder / "training.json")
+    training.curve                     # [(step, held-out bits per byte), ...]
+
+In: a JSON object with `losses` and `curve` (lists of [step, value]), `settings` (an object), `seconds`, `seed`,
+`device`; each may be missing. Out: a `Training`. A file that is missing or broken is as good as an empty one.
+
+What is judged, and how: the blog's posts, the models, the options.
 
 subject = Subject("my-blog", training, heldout, adapted=Candidate(key, lambda: load_model(folder)))
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penname import __version__
 from penname.core.errors import InputError
-from penname.text.prepare import PreparedPost
+from penname.core.files import parse_json, read_text, write_json
+from penname.core.workspace import content_hash
+from penname.corpus.prepare import PreparedPost
 
 if TYPE_CHECKING:
-    from penname.model.folder import LoadedModel
-    from penname.model.generation_config import SamplingSettings
+    from penname.model.folder import LoadedModel, SamplingSettings
+
+
+class Parts:
+    """A folder with one file for each part; without a folder nothing is kept."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def get(self, name: str, key: dict[str, Any], work: Callable[[], Any]) -> Any:
+        """What `work` gave for this `key`, now or in an earlier run."""
+        if self.folder is None:
+            return work()
+        path, wanted = self.folder / f"{name}.json", content_hash({"penname": __version__, **key})
+        kept = _read(path)
+        if kept.get("key") == wanted and "value" in kept:
+            return kept["value"]
+        value = work()
+        write_json(path, {"key": wanted, "value": value}, indent=None)
+        return value
+
+
+def texts_key(texts: "list[str] | tuple[str, ...]") -> str:
+    """A key that changes whenever a text does."""
+    return content_hash(list(texts))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The kept part; a missing or broken file is as good as none."""
+    try:
+        value = parse_json(read_text(path))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The losses of a run (nats per token), held-out bits per byte along it, and how it was made."""
+
+    losses: Points = ()
+    curve: Points = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    seed: int | None = None
+    device: str = ""
+
+    @property
+    def best(self) -> float | None:
+        """The share of the run (0 to 1) at which held-out bits per byte were least."""
+        if len(self.curve) < 3 or self.curve[-1][0] <= 0:
+            return None
+        return min(self.curve, key=lambda point: point[1])[0] / self.curve[-1][0]
+
+
+def read_training(path: Path) -> Training:
+    """Read what is there."""
+    try:
+        value = parse_json(read_text(path))
+    except (OSError, ValueError):
+        return Training()
+    if not isinstance(value, dict):
+        return Training()
+    settings, seed, seconds = (value.get(name) for name in ("settings", "seed", "seconds"))
+    return Training(
+        losses=_points(value.get("losses")),
+        curve=_points(value.get("curve")),
+        settings=settings if isinstance(settings, dict) else {},
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        seed=seed if isinstance(seed, int) else None,
+        device=str(value.get("device") or ""),
+    )
+
+
+def _points(value: Any) -> Points:
+    """Pairs of finite numbers; others are left out."""
+    found = []
+    for pair in value if isinstance(value, list) else ():
+        if isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
+            step, figure = float(pair[0]), float(pair[1])
+            if math.isfinite(step) and math.isfinite(figure):
+                found.append((step, figure))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -112,6 +216,6 @@ class Subject:
 
 def sampling_settings(options: JudgeOptions, generation: dict[str, Any], tokens: int) -> "SamplingSettings":
     """What the model folder says, as `penname write` takes it, unless the options say otherwise."""
-    from penname.model.generation_config import settings_from
+    from penname.model.folder import settings_from
 
     return settings_from(generation, {**options.sampling, "max_tokens": tokens, "seed": options.seed})

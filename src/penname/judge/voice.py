@@ -13,10 +13,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from penname.corpus.words import Passage, draw_early, draw_evenly, windows
 from penname.judge.classifier import Auc, real_vs_generated
-from penname.judge.delta import Deltas, Distance, measure_delta, profile_blog
-from penname.judge.style import find_function_words, measure_style, word_figure
-from penname.judge.words import Passage, draw_early, draw_evenly, windows
+from penname.judge.style import (
+    Deltas,
+    Distance,
+    find_function_words,
+    measure_delta,
+    measure_style,
+    profile_blog,
+    word_figure,
+)
 
 _SPLITS = 3
 _PASSAGES = 1000

@@ -1,1 +1,1 @@
-"""The network, the optimizers, the one training loop, checkpoints, generation and scoring."""
+"""The network and its files: weights, formats, the base, the score of a text."""

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from penname.core.device import Device
 from penname.core.errors import InputError, PennameError
-from penname.core.folders import replacing_folder
-from penname.model.folder import LoadedModel, check_vocabulary, load_model, read_card
-from penname.model.generation_config import RECOMMENDED
+from penname.core.files import replacing_folder
+from penname.corpus.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
+from penname.model.folder import RECOMMENDED, LoadedModel, check_vocabulary, load_model, read_card
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_config import read_config, shown
 from penname.model.hf_weights import build, check_room, first_difference, named_weights
 from penname.model.quantise import REMEDY, PackedHeader, read_header, read_packed, write_packed
-from penname.text.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

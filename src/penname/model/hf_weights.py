@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from penname.core.errors import InputError, PennameError
-from penname.core.memory import free_memory
+from penname.core.probe import free_memory
 from penname.model.gpt import GPT, GPTConfig, rotary_tables
 from penname.model.hf_config import read_json_file, shown
 

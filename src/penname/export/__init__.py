@@ -1,0 +1,1 @@
+"""Models leave as files that run elsewhere."""

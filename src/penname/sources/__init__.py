@@ -1,0 +1,1 @@
+"""Where posts come from: sites, databases, backups; nothing else knows."""

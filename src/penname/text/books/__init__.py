@@ -1,1 +1,0 @@
-"""Books into clean documents: Gutenberg's files, from a mirror or a folder, into shards of text."""

@@ -1,0 +1,453 @@
+"""Train on a blog: what `penname train` and `penname plan` do.
+
+    trained = train_site(Path("my-blog"), TrainOptions(minutes=10))
+
+In: a site. Out: a workspace with `text.json`, `model/` (a Hugging Face folder), `training.json` and the log. Prepares
+the posts, plans within the time, adapts the base (or trains a small network from scratch), keeps the state that is best
+on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
+"""
+
+import copy
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penname import __version__
+from penname.core import events
+from penname.core.device import Device, pick_device
+from penname.core.errors import InputError
+from penname.core.files import read_json, write_json
+from penname.core.probe import spare
+from penname.core.workspace import Step, Workspace, content_hash, run_step
+from penname.corpus.prepare import Prepared, PrepareOptions, prepare, workspace_for
+from penname.corpus.read import ReadOptions
+from penname.corpus.stats import language_of
+from penname.train.ahead import Begun, begin
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from penname.model.folder import LoadedModel
+    from penname.model.gpt import GPT
+    from penname.train.interpolate import Look
+    from penname.train.plan import Plan
+
+TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
+LEAST_WORDS = 2_000
+_CPU_MINUTES = 10.0
+_LANGUAGES = 60
+"""Posts whose language is looked at."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a blog is learned; None leaves the choice to the plan."""
+
+    workspace: Path | None = None
+    """The blog's workspace."""
+    read: ReadOptions = field(default_factory=ReadOptions)
+    """What is read."""
+    how: str = "hash"
+    """How posts are held out: `hash` or `newest`."""
+    cap: float = 0.2
+    """Largest share of a pass that one post may take."""
+    base: Path | None = None
+    """A local model folder to adapt instead of the shipped base."""
+    from_scratch: bool = False
+    """Train a small network on the blog alone."""
+    minutes: float | None = None
+    """The time that training may take; on a CPU 10 unless given."""
+    steps: int | None = None
+    """Optimizer steps, instead of a time."""
+    passes: float | None = None
+    """Passes over the training posts."""
+    share: float | None = None
+    """Share of each batch that is blog; the rest replays the base's text."""
+    rate: float | None = None
+    """Peak learning rate."""
+    dropout: float | None = None
+    """Share of activations dropped."""
+    goldfish: int = 0
+    """Leave one target in this many out of the loss, so that posts cannot be learned by heart."""
+    strength: float | None = None
+    """How far to go from the base (0) to the adapted model (1); None: as far as is best (`train/interpolate.py`)."""
+    device: str = "auto"
+    """Where to train."""
+    memory: float | None = None
+    """GB (10^9 bytes) that the program may take: main memory on a CPU, else the device's; None: what is free."""
+    seed: int = 1
+    """Seed of everything random."""
+    anyway: bool = False
+    """Train although the blog is too small, or in another language than the base."""
+    again: bool = False
+    """Train although nothing has changed."""
+
+    def check(self) -> None:
+        """Raise one `InputError` that lists all that is wrong."""
+        wrong = []
+        if self.minutes is not None and self.minutes <= 0:
+            wrong.append(f"--minutes must be above 0, not {self.minutes:g}")
+        if self.steps is not None and self.steps < 1:
+            wrong.append(f"--steps must be at least 1, not {self.steps}")
+        if self.passes is not None and self.passes <= 0:
+            wrong.append(f"--passes must be above 0, not {self.passes:g}")
+        if self.memory is not None and self.memory <= 0:
+            wrong.append(f"--memory must be above 0 GB, not {self.memory:g}")
+        if self.share is not None and not 0 < self.share <= 1:
+            wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
+        if self.strength is not None and not 0 <= self.strength <= 1:
+            wrong.append(f"--strength is between 0 and 1, not {self.strength:g}")
+        if self.from_scratch and self.base is not None:
+            wrong.append("--from-scratch and --base cannot go together")
+        if wrong:
+            raise InputError("This cannot be trained: " + "; ".join(wrong) + ".")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A workspace with a model, and whether anything was trained this time."""
+
+    workspace: Workspace
+    done: bool
+
+
+def train_site(site: Path, options: TrainOptions) -> Trained:
+    """Prepare, plan, train and save. Raises `InputError` for unusable input, `Interrupted` after Ctrl-C, saved."""
+    options.check()
+    workspace = workspace_for(site, options.workspace)
+    with workspace.lock("penname train"), workspace.logged():
+        begun = _begin(options)
+        prepared = prepared_blog(site, workspace, options)
+        inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
+        return Trained(
+            workspace,
+            run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs, begun), options.again),
+        )
+
+
+def plan_site(site: Path, options: TrainOptions) -> "Plan":
+    """What `train_site` would do; the posts are prepared, the speed is measured, nothing is trained."""
+    options.check()
+    workspace = workspace_for(site, options.workspace)
+    with workspace.lock("penname plan"):
+        begun = _begin(options)
+        prepared = prepared_blog(site, workspace, options)
+        return _Job(prepared, options, begun).plan()
+
+
+def prepared_blog(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
+    """The posts, split and ready, if they are enough and in the base's language; an `InputError` says what is not."""
+    chosen = PrepareOptions(read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch)
+    prepared = prepare(site, workspace, chosen)
+    words = sum(post.words for post in prepared.side("train"))
+    if words < LEAST_WORDS and not options.anyway:
+        raise InputError(
+            f"The blog gives {words:,} words to learn from, fewer than {LEAST_WORDS:,}: a model would repeat them or "
+            "ignore them. Write more, or use --anyway."
+        )
+    if not options.from_scratch and options.base is None and not options.anyway:
+        _check_language(prepared)
+    return prepared
+
+
+def _check_language(prepared: Prepared) -> None:
+    posts = sorted(prepared.side("train"), key=lambda post: -post.words)[:_LANGUAGES]
+    words: dict[str, int] = {}
+    for post in posts:
+        code = language_of(post.text)
+        words[code] = words.get(code, 0) + post.words
+    most = max(words, key=lambda code: words[code], default="en")
+    if most not in ("en", "unknown"):
+        raise InputError(
+            f"The blog is mostly in another language ({most}) than the base, which knows English only: use "
+            "--from-scratch, give a base of that language with --base, or use --anyway."
+        )
+
+
+def _deciding(options: TrainOptions) -> dict[str, Any]:
+    """The options that decide what is learned."""
+    others = ("workspace", "read", "how", "device", "memory", "again", "anyway")
+    chosen = {name: value for name, value in vars(options).items() if name not in others}
+    return {**chosen, "base": str(options.base) if options.base else None}
+
+
+def _begin(options: TrainOptions) -> Begun:
+    """Begin with what does not depend on the posts; a network from scratch does."""
+
+    def load() -> "LoadedModel":
+        from penname.model.base import load_base
+
+        return load_base(options.base)
+
+    return begin(options.device, None if options.from_scratch else load)
+
+
+class _Job:
+    """One training: the device, the network, the encoded texts."""
+
+    def __init__(self, prepared: Prepared, options: TrainOptions, begun: Begun) -> None:
+        from penname.corpus.tokenizer import encode
+
+        self.prepared, self.options, self.started = prepared, options, time.monotonic()
+        device, loaded = begun()
+        self.device = device or pick_device(options.device, options.steps is not None)
+        events.note(
+            f"Device: {self.device.name}, {self.device.reason}; "
+            f"{self.device.precision}, {self.device.precision_reason}."
+        )
+        if options.memory:
+            # Recorded steps keep their activations: memory that is limited is not for that.
+            self.device = replace(self.device, records=False)
+        self.loaded = loaded or self._load()
+        posts = prepared.side("train")
+        with events.task("Encoding the blog"):
+            self.blog = encode(self.loaded.tokenizer, [post.document for post in posts], self.loaded.end)
+
+    def _load(self) -> "LoadedModel":
+        from penname.model.base import load_base
+
+        if not self.options.from_scratch:
+            return load_base(self.options.base)
+        from penname.corpus.tokenizer import end_id, load_tokenizer
+        from penname.model.folder import LoadedModel
+        from penname.model.gpt import GPT
+        from penname.train.adapt import small_shape
+
+        folder = self.prepared.workspace.folder
+        tokenizer = load_tokenizer(folder)
+        words = sum(post.words for post in self.prepared.side("train"))
+        config = small_shape(words, tokenizer.get_vocab_size())
+        model = GPT(config).initialise(self.options.seed)
+        return LoadedModel(model, tokenizer, end_id(tokenizer), config, folder, "", {})
+
+    def put_back(self, model: "GPT") -> None:
+        """Give `model` the weights again that it had before training."""
+        model.load_state_dict(self._load().model.state_dict())
+
+    @cached_property
+    def twin(self) -> "GPT":
+        """A copy of the network as it was before training: made when first asked for."""
+        return copy.deepcopy(self.loaded.model).requires_grad_(False)
+
+    def base_weights(self, anchor: "GPT | None" = None) -> "dict[str, Tensor]":
+        """The weights that the network had before training: those of a copy, or read again."""
+        return dict((anchor or self._load().model).named_parameters())
+
+    def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
+        """A look at general text, and what the base sees there; None where it is not needed or there is none."""
+        from penname.model.base import base_folder, general_texts
+        from penname.train.adapt import validator
+
+        if self.options.strength is not None or self.options.from_scratch:
+            return None, None
+        texts = general_texts(self.options.base or base_folder())
+        context, tokens = plan.settings.context, plan.general_tokens
+        loaded = self.loaded
+        look = validator(loaded.tokenizer, texts, self.device, loaded.end, tokens, context)
+        return look, None if look is None else look(loaded.model.eval())
+
+    def plan(self) -> "Plan":
+        """Measure every part of a run and fit the run to time and memory."""
+        from penname.train.measure import fit_device
+        from penname.train.plan import make_plan, make_scratch_plan, measure_speeds
+
+        options, device, config = self.options, self.device, self.loaded.config
+        context = min(config.max_position_embeddings, 512 if device.slow else 1024)
+        model = self.loaded.model.to(device.torch)
+        if options.memory:
+            spare()
+        fit = fit_device(config, context, device, int((options.memory or 0) * 1e9))
+        if fit.sparing:
+            spare()
+        wishes = self.wishes()
+        anchor = None if options.from_scratch or fit.sparing else self.twin
+        with events.task("Measuring the speed"):
+            speeds = measure_speeds(
+                model,
+                device,
+                context,
+                fit.micro_rows,
+                anchor=anchor,
+                sample=_sampler(self.loaded, self.prepared, device),
+                folder=self.prepared.workspace.folder,
+                checkpointing=fit.checkpointing,
+                seconds=wishes.seconds,
+            )
+        if wishes.seconds is not None:
+            # What was spent since the start counts, and so does what comes after: encoding the replay, saving.
+            left = wishes.seconds - (time.monotonic() - self.started) - 1.0 - speeds.save_seconds / 4
+            wishes = replace(wishes, seconds=max(left, 1.0))
+        size = int(self.blog.ids.size)
+        if options.from_scratch:
+            plan = make_scratch_plan(blog_tokens=size, speeds=speeds, device=device, wishes=wishes, context=context)
+        else:
+            plan = make_plan(
+                blog_tokens=size,
+                speeds=speeds,
+                device=device,
+                wishes=wishes,
+                context=context,
+                anchored=anchor is not None,
+            )
+        return replace(plan, sparing=fit.sparing, reasons=(*plan.reasons, *filter(None, [fit.reason])))
+
+    def wishes(self) -> Any:
+        """What the user set."""
+        from penname.train.plan import Wishes
+
+        o = self.options
+        minutes = o.minutes
+        if minutes is None and o.steps is None and self.device.kind == "cpu":
+            minutes = _CPU_MINUTES
+        seconds = minutes * 60 if minutes is not None and o.steps is None else None
+        return Wishes(seconds, o.steps, o.passes, o.share, o.rate, o.dropout, o.goldfish, False, o.seed)
+
+
+def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
+    from penname.corpus.tokenizer import encode_replay
+    from penname.model.base import replay_texts
+    from penname.train.adapt import adapt, as_record, enough_text, validator
+    from penname.train.interpolate import go_back, settle
+
+    workspace = prepared.workspace
+    job = _Job(prepared, options, begun)
+    plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
+    loaded, device = job.loaded, job.device
+    if plan.sparing:
+        spare()
+    for reason in plan.reasons:
+        events.note(reason)
+    replay = None
+    if not options.from_scratch and plan.share < 1:
+        with events.task("Encoding the replay"):
+            needed = plan.settings.steps * plan.settings.rows * plan.settings.context * (1 - plan.share)
+            replay = encode_replay(loaded.tokenizer, enough_text(replay_texts(), needed), loaded.end)
+    held = [post.document for post in prepared.side("validation")]
+    context = plan.settings.context
+    validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
+    look, before = job.look_around(plan)
+    anchor = job.twin if plan.settings.teacher_share else None
+    fitted = adapt(
+        loaded.model,
+        job.blog,
+        replay,
+        plan,
+        device,
+        anchor=anchor,
+        cap=options.cap,
+        folder=workspace.checkpoints,
+        fingerprint=fingerprint,
+        validate=validate,
+        sample=_sampler(loaded, prepared, device),
+        restart=lambda model: job.put_back(model),
+    )
+    record = as_record(fitted, plan) | {"strength": options.strength}
+    if options.strength is not None:
+        go_back(fitted.model, job.base_weights(anchor), options.strength)
+    elif not options.from_scratch:
+        with events.task("Settling how far to go from the base"):
+            settled = settle(
+                fitted.model,
+                job.base_weights(anchor),
+                validate=validate,
+                at_end=fitted.best if validate else None,
+                look=look,
+                before=before,
+            )
+        events.note(settled.reason)
+        record |= {"strength": round(settled.strength, 3), "best_validation_bits_per_byte": settled.bits_per_byte}
+        record["reasons"] = [*record["reasons"], settled.reason]
+    _save(prepared, job, plan, record, fitted.model)
+    shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+
+
+def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
+    """The plan of a run that was stopped, so that it goes on as it began; else a new one."""
+    from penname.train.checkpoint import newest_checkpoint
+    from penname.train.plan import Plan
+    from penname.train.settings import TrainSettings
+
+    path = workspace.checkpoints / "plan.json"
+    if path.is_file() and newest_checkpoint(workspace.checkpoints) is not None:
+        found = read_json(path, "the plan of a run")
+        if found.get("key") == key:
+            values = found["plan"] | {"reasons": tuple(found["plan"]["reasons"])}
+            # The faster precision is measured anew each time; a run keeps the one that it began with.
+            job.device = replace(job.device, precision=found.get("precision", job.device.precision))
+            return Plan(**values | {"settings": TrainSettings(**values["settings"])}), key
+        events.note("The run that was stopped had other settings or posts: starting anew.")
+    shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+    plan = job.plan()
+    write_json(path, {"key": key, "plan": asdict(plan), "precision": job.device.precision})
+    return plan, key
+
+
+def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Callable[[GPT], str]":
+    """A function that shows how the model would begin a post: the same title and seed each time."""
+    from penname.model.folder import SamplingSettings
+    from penname.write.examples import Examples
+    from penname.write.generate import generate_batch
+
+    training = prepared.side("train")
+    title = (prepared.side("validation") or training)[0].title or "Notes"
+    settings = SamplingSettings(max_tokens=60, seed=1)
+    shown = Examples(loaded.tokenizer, [(post.title, post.text) for post in training], loaded.end).before(title)
+
+    def sample(model: "GPT") -> str:
+        drafts = generate_batch(
+            model, loaded.tokenizer, [f"{title}\n\n"], settings, device, end=loaded.end, examples=[shown]
+        )
+        return f"{title}\n\n{drafts[0].text.strip()}"
+
+    return sample
+
+
+def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
+    from penname.model.folder import RECOMMENDED, save_model
+    from penname.write.word_balance import balanced
+
+    workspace = prepared.workspace
+    card = _card(prepared, job, record)
+    tokens = plan.balance_tokens
+    loaded = job.loaded
+    generation = balanced(
+        RECOMMENDED, model, loaded.tokenizer, job.blog, job.device, end=loaded.end, most_tokens=tokens
+    )
+    save_model(
+        workspace.model,
+        model.cpu(),
+        job.loaded.tokenizer,
+        card=card,
+        generation=generation,
+        end=job.loaded.end,
+    )
+    device = job.device
+    about = {"device": device.name, "precision": device.precision, "threads": device.threads, "seed": job.options.seed}
+    write_json(workspace.folder / "training.json", record | about)
+    workspace.write(settings=workspace.read().get("settings", {}) | {"train": _deciding(job.options)})
+    best = record["best_validation_bits_per_byte"]
+    figure = f", {best:.3f} bits per byte on held-out posts" if best else ""
+    events.note(f"Trained {record['steps']:,} steps in {record['seconds']:.0f} s{figure}: {workspace.model}.")
+
+
+def _card(prepared: Prepared, job: _Job, record: dict[str, Any]) -> str:
+    """A model card with honest figures."""
+    training = prepared.side("train")
+    words = sum(post.words for post in training)
+    how = "trained from scratch" if job.options.from_scratch else "adapted from penname's base"
+    if job.options.base is not None:
+        how = f"adapted from {job.options.base.name}"
+    best = record["best_validation_bits_per_byte"]
+    held = f"{best:.3f} bits per byte" if best else "not measured"
+    return f"""# The voice of {prepared.workspace.folder.stem}
+
+A private language model made by penname {__version__}: {how} on {words:,} words of {len(training):,} posts, in
+{record["passes"]:g} passes. Held-out posts: {held}.
+
+It was made from one person's writing, for that person. It writes drafts in a voice; it knows no facts, and what it says
+of people, dates and figures is invented. Ask the author before passing it on.
+"""

@@ -1,0 +1,1 @@
+"""The feedback loop: studies, trials, proposals, what stands out from noise."""

@@ -1,0 +1,1 @@
+"""Writing: sampling, decoding, word balance, what is copied, drafts."""

@@ -1,0 +1,268 @@
+"""Drafts in the blog's voice: what `penname write` does.
+
+    written = write("On keeping a garden", WriteOptions(title=True, drafts=3), show=printer(sys.stdout))
+
+In: a prompt, and a workspace with a trained model or any model folder. Out: the drafts, streamed to `show` while they
+are written. With the posts of a workspace at hand a copy guard stops any run of words that a training post has.
+"""
+
+import secrets
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from penname.core import events
+from penname.core.device import pick_device
+from penname.core.errors import InputError
+from penname.core.terminal import printable
+from penname.core.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from penname.corpus.prepare import PreparedPost
+    from penname.model.folder import LoadedModel, SamplingSettings
+    from penname.write.generate import Draft, Piece
+    from penname.write.guard import CopyGuard
+
+_BETWEEN = "\n* * *\n\n"
+"""Stands between two drafts."""
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How drafts are written."""
+
+    workspace: Path | None = None
+    """The blog's workspace; the only one in the current directory unless given."""
+    model: Path | None = None
+    """A model folder; the workspace's own unless given."""
+    drafts: int = 1
+    """How many drafts are written."""
+    title: bool = False
+    """The prompt is the title of a post: the text starts behind a blank line."""
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Settings of sampling (`SamplingSettings`) over those that the model folder names; without `seed` one is drawn."""
+    max_copy: int = 12
+    """The longest run of words, in a row, that a draft may share with a training post; 0 switches the guard off."""
+    example: bool = True
+    """The workspace's own model reads the beginning of a training post first (`write/examples.py`)."""
+    stop: tuple[str, ...] = ()
+    """A draft stops before the first of these."""
+    device: str = "auto"
+    """Where the network runs."""
+    precision: str = "auto"
+    """Of the weights while writing: auto, fp32, bf16 or int8."""
+
+    def check(self) -> None:
+        """Raise one `InputError` that lists all that is wrong."""
+        wrong = []
+        if self.drafts < 1:
+            wrong.append(f"the number of drafts must be at least 1, not {self.drafts}")
+        if self.max_copy < 0:
+            wrong.append(f"--max-copy must be 0 (off) or more, not {self.max_copy}")
+        if wrong:
+            raise InputError("This cannot be written: " + "; ".join(wrong) + ".")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Drafts and what they were written with. `prompt` is what stands before each of them, as the model read it."""
+
+    prompt: str
+    drafts: "tuple[Draft, ...]"
+    settings: "SamplingSettings"
+    guarded: bool
+    seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Over all drafts, reading the prompt included, loading not."""
+        return sum(draft.tokens for draft in self.drafts) / self.seconds if self.seconds else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object for `--json`."""
+        return {
+            "prompt": self.prompt,
+            "drafts": [{**asdict(draft), "ended": draft.ended} for draft in self.drafts],
+            "settings": self.settings.shown(),
+            "copy_guard": self.guarded,
+            "tokens_per_second": round(self.tokens_per_second, 1),
+        }
+
+
+def write(
+    prompt: str, options: WriteOptions | None = None, show: "Callable[[str, Piece], None] | None" = None
+) -> Written:
+    """Write drafts; `show(prompt, piece)` is called with each piece as soon as it is known.
+
+    Raises `InputError` when there is no workspace or model, or an option cannot be.
+    """
+    from penname.write.decoding import decoding_weights, pick_precision
+    from penname.write.examples import Examples
+    from penname.write.generate import gathered, generate
+    from penname.write.guard import GuardedText
+
+    options = options or WriteOptions()
+    options.check()
+    workspace = _workspace(options)
+    settings = sampling_settings({}, options.sampling)
+    # The same seed is to give the same text, however busy the machine is.
+    device = pick_device(options.device, True)
+    loaded = _load(options, workspace)
+    settings = sampling_settings(loaded.generation, {**options.sampling, "seed": settings.seed})
+    posts = training_posts(workspace)
+    guard = copy_guard(posts, options.max_copy)
+    loaded.model.to(device.torch)
+    precision, why = pick_precision(loaded.model, device, 1, options.precision)
+    weights = decoding_weights(loaded.model, precision)
+    events.note(f"Writing on {device.name} in {precision} ({why}), seed {settings.seed}.")
+    prompt = tidy_prompt(prompt, options.title)
+    example: list[int] = []
+    # A model that is given may have learned from other posts.
+    if options.example and options.model is None:
+        pairs = [(post.title, post.text) for post in posts]
+        example = Examples(loaded.tokenizer, pairs, loaded.end).before(prompt, settings.seed)
+    started = time.monotonic()
+    pieces = []
+    for piece in generate(
+        weights,
+        loaded.tokenizer,
+        prompt,
+        settings,
+        device,
+        end=loaded.end,
+        count=options.drafts,
+        blocked=GuardedText(guard).blocked if guard else None,
+        stop=options.stop,
+        example=example,
+    ):
+        pieces.append(piece)
+        if show:
+            show(prompt, piece)
+    drafts = gathered(pieces)
+    written = Written(prompt, drafts, settings, guard is not None, time.monotonic() - started)
+    _say(written, options.max_copy)
+    return written
+
+
+def read_prompt(given: str | None, stream: TextIO | None = None) -> str:
+    """The prompt that was given, or standard input (`stream`) for `-` and where nothing was given but a pipe.
+
+    Without any the model starts a post of its own.
+    """
+    stream = stream or sys.stdin
+    if given is not None and given != "-":
+        return given
+    if given is None and stream.isatty():
+        return ""
+    try:
+        return stream.read().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"Standard input is not UTF-8 text ({error.reason}): give the prompt as text.") from error
+
+
+def tidy_prompt(prompt: str, title: bool) -> str:
+    """The prompt as posts are laid out for training: NFC, line breaks as `\\n`, no blanks at its end, a title with a
+    blank line behind it.
+
+    Raises `InputError` for a title without a word in it.
+    """
+    from penname.write.word_balance import without_blanks
+
+    prompt = prompt.encode("utf-8", errors="replace").decode("utf-8")
+    prompt = unicodedata.normalize("NFC", prompt.replace("\r\n", "\n").replace("\r", "\n"))
+    if not title:
+        return without_blanks(prompt)
+    name = " ".join(prompt.split())
+    if not name:
+        raise InputError("With --title a title is needed: give one as the prompt.")
+    return f"{name}\n\n"
+
+
+def sampling_settings(generation: Mapping[str, Any], given: Mapping[str, float]) -> "SamplingSettings":
+    """Settings of sampling: what is `given`, else what the model folder's `generation_config.json` says.
+
+    Without a seed one is drawn. Raises one `InputError` that lists all that is wrong.
+    """
+    from penname.model.folder import settings_from
+
+    return settings_from(generation, {"seed": secrets.randbelow(1_000_000), **given})
+
+
+def training_posts(workspace: Workspace | None) -> "list[PreparedPost]":
+    """The training posts of `workspace`; none where a model stands alone."""
+    from penname.corpus.prepare import load_text
+
+    if workspace is None or not workspace.text.is_file():
+        return []
+    return [post for post in load_text(workspace) if post.split == "train"]
+
+
+def copy_guard(posts: "Sequence[PreparedPost]", max_copy: int) -> "CopyGuard | None":
+    """A guard over training posts; None when it is off or there are no posts, which is said."""
+    from penname.write.copying import CopyIndex
+    from penname.write.guard import CopyGuard
+
+    if max_copy == 0:
+        return None
+    if not posts:
+        events.warn("The copy guard is off: the model stands alone, without the posts that it learned from.")
+        return None
+    return CopyGuard(CopyIndex([post.document for post in posts]), max_copy)
+
+
+def printer(out: TextIO) -> "Callable[[str, Piece], None]":
+    """A `show` that prints each draft behind its prompt, as it comes; a mark stands between two drafts."""
+    before = -1
+
+    def show(prompt: str, piece: "Piece") -> None:
+        nonlocal before
+        if piece.draft != before:
+            _print(out, (_BETWEEN if before >= 0 else "") + prompt)
+            before = piece.draft
+        _print(out, piece.text + ("\n" if piece.finish else ""))
+
+    return show
+
+
+def _print(out: TextIO, text: str) -> None:
+    encoding = out.encoding or "utf-8"
+    # What a model writes must not steer the terminal.
+    out.write(printable(text).encode(encoding, errors="replace").decode(encoding))
+    out.flush()
+
+
+def _workspace(options: WriteOptions) -> Workspace | None:
+    """The workspace to write with; a model folder may stand alone, or inside the workspace that it belongs to."""
+    if options.model is None or options.workspace is not None:
+        return find_workspace(options.workspace)
+    inside = Workspace(options.model.resolve().parent)
+    return inside if inside.about.is_file() else None
+
+
+def _load(options: WriteOptions, workspace: Workspace | None) -> "LoadedModel":
+    from penname.model.base import load_base
+    from penname.model.folder import load_model
+
+    if options.model is not None:
+        return load_base(options.model)
+    if workspace is None or not (workspace.model / "config.json").is_file():
+        place = workspace.folder if workspace else Path.cwd()
+        raise InputError(f"{place} holds no trained model yet: run `penname train SITE` first, or give --model DIR.")
+    return load_model(workspace.model)
+
+
+def _say(written: Written, max_copy: int) -> None:
+    """What the reader of the drafts should know of them."""
+    ends = {"end": "ended by itself", "length": "cut off at its length", "stop": "stopped at a stop string"}
+    for number, draft in enumerate(written.drafts, 1):
+        ending = ends.get(draft.finish, "given up: the copy guard refused every word")
+        text = f"Draft {number}: {draft.tokens:,} tokens, {ending}"
+        if written.guarded:
+            text += f"; the copy guard (--max-copy {max_copy}) refused {draft.refused:,} candidates"
+        events.note(f"{text}.")
+    seed, rate = written.settings.seed, written.tokens_per_second
+    events.note(f"{rate:.0f} tokens/s. The same again: --seed {seed}.")
