@@ -150,7 +150,7 @@ _BY_ONEDNN = "fp32 by oneDNN"
 _CLEARLY = 1.1
 """How many times as fast a way must be to be taken instead of the one before it."""
 _MUCH = 1.4
-"""The same for oneDNN in float32: where its products are little faster, a whole training step is not (LAB.md)."""
+"""The same for oneDNN in float32: where its products are little faster, a whole training step is not (lab/0015)."""
 
 
 def works(attempt: Callable[[], object]) -> bool:
@@ -342,7 +342,7 @@ def steady_on_cpu() -> tuple[str, int, bool, str]:
     """Precision, threads, whether float32 goes through oneDNN: by what the processor is, the same at every call.
 
     What is fastest is measured otherwise, and a machine that is busy at that moment gives another answer, and another
-    sum in the last place of a float. AMX alone makes bfloat16 the faster one wherever it is (LAB.md).
+    sum in the last place of a float. AMX alone makes bfloat16 the faster one wherever it is (lab/0089).
     """
     import torch
 

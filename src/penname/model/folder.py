@@ -56,7 +56,7 @@ RECOMMENDED = {
     "repetition_penalty": 1.1,
     "sequence_penalty": 0.8,
 }
-"""What a model folder of ours says: chosen by figures and by eye (LAB.md)."""
+"""What a model folder of ours says: chosen by figures and by eye (lab/0027, lab/0072)."""
 
 
 LARGEST_BIAS = 100.0

@@ -5,7 +5,7 @@
 
 In: a function that adds a gradient to the weights and returns a loss, and what it is called with. Out: the same loss
 and gradient, dropout included. A small batch waits for the host otherwise, which launches a thousand kernels one by
-one: eight windows take 38 ms, recorded 21 (LAB.md), and as long on a busy host. The recordings are CUDA graphs
+one: eight windows take 38 ms, recorded 21 (lab/0073), and as long on a busy host. The recordings are CUDA graphs
 (PyTorch's `torch.cuda.graph`).
 
 CPU threads of a long run: another number is tried now and then, since the machine gets busier and quieter.

@@ -5,7 +5,7 @@
     chosen = settle(model, base_weights, validate=validate, at_end=fitted.best, look=look, before=before)
 
 Weights between a base and what it was fine-tuned to lose little of what was learned and much less of what was known
-(WiSE-FT, Wortsman et al. 2022): measured here, what is forgotten falls with about the square of the way (LAB.md). The
+(WiSE-FT, Wortsman et al. 2022): measured here, what is forgotten falls with about the square of the way (lab/0039). The
 way is shortened where that saves more, beyond a harmless rest, than it costs on held-out posts; and where held-out
 posts themselves are better predicted there, as they are when a small blog was learned too well.
 """
@@ -23,7 +23,7 @@ LIMIT = 0.025
 """Bits per byte of general text that may be forgotten: 0.03 on any such text, and texts differ by a few thousandths."""
 WEIGHT = 0.7
 """What a bit that is forgotten beyond the limit costs, in bits of held-out posts. With 2 a short run on Pepys' diary
-went back too far, and its drafts turned into novels and textbooks (LAB.md)."""
+went back too far, and its drafts turned into novels and textbooks (lab/0040)."""
 STRENGTHS = (1.0, 0.95, 0.9, 0.8, 0.7)
 """Parts of the way that are looked at: less would give up too much of the voice."""
 _POWER = 1.9

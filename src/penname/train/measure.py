@@ -109,7 +109,7 @@ def training_bytes(
 
     Six copies of the weights in float32 (weights, gradients, two moments; the best so far and the base's, but not if
     `sparing`), and a cast one where products run in fewer bits. Activations were fitted to peaks measured on a CPU
-    (LAB.md).
+    (lab/0018).
     """
     width = config.hidden_size
     copies = (16 if sparing else 24) + (value_bytes if value_bytes < 4 else 0)
@@ -217,7 +217,7 @@ def measure_speeds(
     """Measure every part of a run of `model` here; a second on a fast device, ten on a slow one.
 
     `anchor` is a copy of the network that is to say what it expects of replayed text; a slow device is not asked what
-    that takes: as much as scoring (LAB.md). `sample` writes a sample text, `folder` is where checkpoints will lie,
+    that takes: as much as scoring (lab/0063). `sample` writes a sample text, `folder` is where checkpoints will lie,
     `seconds` is what the run may take: where it is long enough to repay it, compiled layers are tried and kept if they
     are faster.
     """

@@ -4,10 +4,10 @@
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
-up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (LAB.md): two or three passes
-over the blog, more than half of each batch the base's own text, of which a copy of the base says what it expects,
-AdamW, dropout 0.1, rates falling to zero; the larger the blog and the more tokens a step has, the higher the rates.
-What the time does not allow is given up.
+up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (lab/0039, lab/0063): two or
+three passes over the blog, more than half of each batch the base's own text, of which a copy of the base says what it
+expects, AdamW, dropout 0.1, rates falling to zero; the larger the blog and the more tokens a step has, the higher the
+rates. What the time does not allow is given up.
 
 How long adapting a blog of 470,000 words takes: here, from the measured speed; elsewhere, estimated from peak rates.
 
@@ -56,7 +56,7 @@ _LEAST_STEPS = {False: 120, True: 200}
 a further step costs, is little beside the windows."""
 _ANCHOR = 0.9
 """Of the loss of replayed text, that against what the base expects of it: the base forgets a quarter less in a CPU's
-time, and a sixth less in a long run, and the blog is learned as well or better (LAB.md)."""
+time, and a sixth less in a long run, and the blog is learned as well or better (lab/0057)."""
 _DROPOUT, _READ_AGAIN = 0.1, 1.5
 """Dropout, and the passes over the blog from which on it helps."""
 _MOST_BLOG, _SHORT = 0.8, 2.4
