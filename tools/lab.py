@@ -19,7 +19,7 @@ START, END = "<!-- entries: tools/lab.py -->\n", "<!-- end of entries -->"
 OUTCOMES = ("adopted", "rejected", "open")
 _FIELD = re.compile(r"^[-*]? ?\**(Date|Machine|Outcome|Verdict)\**:\**\s*(.+)$", re.IGNORECASE | re.MULTILINE)
 _IDLE = frozenset(
-    re.findall(r"\w+", "a an the of on in for and or is it to with by at does do what which how from under as")
+    re.findall(r"\w+", "a an the of on in for and or is it to with by at does do what which how from under as one")
 )
 
 
