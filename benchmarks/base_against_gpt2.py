@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -56,7 +56,8 @@ def bits_of(model: object, heldout: Encoded, device: Device) -> dict[str, float]
     """Bits per byte of each held-out file."""
     figures = {}
     for name, (pieces, size) in heldout.items():
-        total = sum(float(values.sum(dtype=np.float64)) for values in token_nats(model, pieces, device))  # type: ignore[arg-type]
+        nats = token_nats(cast(GPT, model), pieces, device)
+        total = math.fsum(float(values.sum(dtype=np.float64)) for values in nats)
         figures[name] = round(total / math.log(2) / size, 4)
     return figures
 
@@ -96,13 +97,16 @@ def _row(name: str, steps: int, seconds: float, loss: float) -> Row:
 class Scored(torch.nn.Module):
     """Lets `token_nats` score a `transformers` model."""
 
+    peer: Any
+
     def __init__(self, peer: torch.nn.Module) -> None:
         super().__init__()
-        self.peer, self.lm_head = peer, peer.lm_head  # type: ignore[assignment]
+        self.peer, self.lm_head = peer, peer.lm_head
         self.config = GPTConfig(1, max_position_embeddings=CONTEXT)
 
     def hidden(self, ids: torch.Tensor) -> torch.Tensor:
-        return self.peer.transformer(ids).last_hidden_state  # type: ignore[no-any-return, operator, union-attr]
+        states: torch.Tensor = self.peer.transformer(ids).last_hidden_state
+        return states
 
 
 class Peer:
@@ -159,7 +163,7 @@ class Peer:
             part = windows[start : start + MICRO]
             with self.device.autocast():
                 loss = self.loss_of(part[:, :-1].contiguous(), part[:, 1:].contiguous()) * (MICRO / ROWS)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in optimizer.param_groups:

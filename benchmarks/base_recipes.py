@@ -97,7 +97,7 @@ class Bench:
     def measured(self, row: Row) -> Row | None:
         """Train as `row` says and score; None where there is no time left, or no teacher."""
         if "teacher" in row and row["teacher"] not in self.teachers:
-            return self.left_out(row, f"its teacher {row['teacher']} was left out")
+            return self.leave_out(row, f"its teacher {row['teacher']} was left out")
         recipe = _recipe(row)
         settings = recipe.settings(10**9)
         stream = _stream(self.data, row.get("share", 1.0), settings)
@@ -105,11 +105,11 @@ class Bench:
         key = self.key(row, recipe, settings)
         guess = self.guess(row, key, recipe, settings, stream)
         if self.over(guess):
-            return self.left_out(row, f"about {guess:.0f} s are needed")
+            return self.leave_out(row, f"about {guess:.0f} s are needed")
         compiled = self.prepared(row, key, recipe, settings, mixture)
         steps = _steps(row, self.seconds, compiled.each, stream, settings)
         if self.over(steps * compiled.each + self.scoring):
-            return self.left_out(row, f"{steps * compiled.each:.0f} s are needed")
+            return self.leave_out(row, f"{steps * compiled.each:.0f} s are needed")
         model = compiled.trainer.model
         _begin(model, settings.seed)
         run = self.run(replace(settings, steps=steps), mixture, self.teachers.get(row.get("teacher", "")))
@@ -206,8 +206,10 @@ class Bench:
         """Whether something that takes so long would end too late."""
         return time.monotonic() + seconds > self.ends
 
-    def left_out(self, row: Row, reason: str) -> None:
+    def leave_out(self, row: Row, reason: str) -> Row | None:
+        """Say why a row is not measured."""
         print(f"no time for {row['name']}: {reason}, {self.ends - time.monotonic():.0f} s are left", flush=True)
+        return None
 
 
 def _recipe(row: Row) -> Recipe:
@@ -219,7 +221,7 @@ def _recipe(row: Row) -> Recipe:
 
 def _steps(row: Row, seconds: float, each: float, stream: Stream, settings: TrainSettings) -> int:
     if "passes" in row:
-        return max(1, round(row["passes"] * stream.ids.size / (settings.rows * settings.context)))
+        return max(1, round(float(row["passes"]) * stream.ids.size / (settings.rows * settings.context)))
     return max(1, int(row.get("seconds", seconds) / each))
 
 

@@ -57,7 +57,7 @@ class Sized:
 
 
 def as_many_posts(text: str) -> object:
-    return split_posts([Sized(number) for number in range(len(text) // 50)])  # type: ignore[arg-type,misc]
+    return split_posts([Sized(number) for number in range(len(text) // 50)])
 
 
 def encode(text: str) -> object:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from penname.train.loop import Run, Trainer
 from penname.train.settings import load_recipe
 
 SEED = 7
+Figures = dict[str, Any]
 
 
 def drawn_text(vocabulary: int, tokens: int = 2_000_000) -> np.ndarray:
@@ -90,7 +92,7 @@ def work(arguments: argparse.Namespace) -> None:
             arguments.out.write_text(json.dumps(found), encoding="utf-8")
 
 
-def launch(arguments: argparse.Namespace, processes: int, folder: Path) -> dict:
+def launch(arguments: argparse.Namespace, processes: int, folder: Path) -> Figures:
     """Run this script under `torchrun` and read what it found."""
     out = folder / "figures.json"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
@@ -101,12 +103,12 @@ def launch(arguments: argparse.Namespace, processes: int, folder: Path) -> dict:
     words += ["--eager"] if arguments.eager else []
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     subprocess.run([*command, __file__, *words], check=True, env=environment)
-    found = json.loads(out.read_text(encoding="utf-8"))
+    found: Figures = json.loads(out.read_text(encoding="utf-8"))
     out.unlink()
     return found
 
 
-def table(results: dict[int, dict], every: int) -> str:
+def table(results: dict[int, Figures], every: int) -> str:
     """Speeds, then losses, one column a number of processes."""
     first = next(iter(results.values()))
     base, few = first["tokens_per_second"], min(results)
@@ -154,7 +156,7 @@ def main() -> None:
     if parallel.launched():
         work(arguments)
         return
-    results: dict[int, dict] = {}
+    results: dict[int, Figures] = {}
     with tempfile.TemporaryDirectory() as folder:
         if not arguments.shards:
             np.save(Path(folder) / "figures.npy", drawn_text(load_recipe(arguments.recipe).vocab_size))

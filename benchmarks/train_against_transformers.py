@@ -50,7 +50,7 @@ def stepper(
         started = time.perf_counter()
         with device.autocast():
             loss = loss_of(windows[:, :-1], windows[:, 1:])
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -96,9 +96,9 @@ def main() -> None:
         shape = (arguments.rows, arguments.context + 1)
         windows = torch.from_numpy(generator.integers(0, SHAPE.vocab_size, shape))
         for name, step in steps.items():
-            spent = step(windows)
+            seconds = step(windows)
             if number:
-                times[name].append(spent)
+                times[name].append(seconds)
         rates.append(matrix_rate(device, tokens))
     rate = statistics.median(rates)
     print(f"{device.name}, {device.threads} threads, {device.precision}, torch {torch.__version__}, ", end="")
