@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 MODULES = sorted((SOURCE / "penname").rglob("[a-z]*.py"))
 COMMANDS = ("penname ", "torchrun ", "python ")
+EVERYBODYS = {"Path", "Console", "replace"}
+"""Names of other libraries that examples use as they are."""
 
 
 def name_of(path: Path) -> str:
@@ -66,9 +68,9 @@ def functions(call: ast.Call, module: ModuleType, everything: dict[str, list[Any
     """What the call may mean, none if it is not the package's business, an empty list if nobody knows the name."""
     if isinstance(call.func, ast.Name):
         name = call.func.id
-        if hasattr(builtins, name) or not getattr(vars(module).get(name), "__module__", "penname").startswith(
-            "penname"
-        ):
+        if name in EVERYBODYS or hasattr(builtins, name):
+            return None
+        if not getattr(vars(module).get(name), "__module__", "penname").startswith("penname"):
             return None
         return [vars(module)[name]] if name in vars(module) else everything.get(name, [])
     if isinstance(call.func, ast.Attribute):

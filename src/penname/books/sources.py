@@ -3,7 +3,7 @@
 In: a folder or a file. Out: a `BookFiles` for each book, then its documents as bytes, one at a time.
 A text file may hold many documents between lines of `<|endoftext|>`, and may be packed (.gz, .bz2, .xz).
 
-    for book in find_books(folder):
+    for book in find_books(folder, ("epub", "txt")):
         for document in read_documents(book, largest=64 << 20): ...
 """
 

@@ -8,7 +8,7 @@ with the time left; elsewhere plain lines, at most one every few seconds.
 
 How a command ends: an exit code, and at most one sentence on standard error.
 
-    run_and_exit(lambda: app(args=words), debug=False)
+    run_and_exit(work, debug=False)
 
 In: a command that returns, or raises. Out: the end of the program: 0 done, 1 failed, 2 the input cannot be used, 130
 stopped. Bad input never shows a traceback; with `debug` an error shows where it came from. SIGTERM and SIGHUP (the

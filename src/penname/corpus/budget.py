@@ -1,7 +1,7 @@
 """What one post may take, whatever it holds: characters, and seconds of processor time.
 
     with budget(seconds=5.0):
-        text = clean(source)          # raises OverBudget when it takes longer
+        body = clean_body(source, "tinymce")          # raises OverBudget when it takes longer
 
 In: work that only computes. Out: its result, or `OverBudget`. The guards before the parsers are made so that nothing
 comes near; this stands behind them, for what nobody thought of. In the main thread of a Unix system the work is

@@ -5,7 +5,7 @@ print(rounded(interval.value, interval.error))
 
 The figures of a judgement: flat, named, rounded to the digits that they carry. `report.json` holds them.
 
-    figures = list_figures(judgement)
+    figures = list_figures(judgement, "2026-11-28", before=12.5, verdict=["It writes in this voice."])
     figures["test_bits_per_byte"]
 
 A figure that was not measured is None. Means over passages, and the classifier's area, are rounded at the first digit

@@ -1,7 +1,7 @@
 """Parts of a judgement that cost time, kept until what they depend on changes.
 
     parts = Parts(workspace.folder / "judge")
-    scores = parts.get("base", {"model": key, "texts": digest}, lambda: slow())
+    scores = parts.get("base", {"model": key, "texts": digest}, work)
 
 In: a name, a key of JSON values, the work. Out: what the work gave, a JSON value. So a judgement that was killed goes
 on where it was, and what a retrained model does not change (the base, the 5-gram model) is not measured again.

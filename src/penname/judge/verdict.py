@@ -13,7 +13,7 @@ The verdict in words: what the model is good for, what it is not, and what would
 
 In: the figures and the training run. Out: sentences, each with the figure that it rests on.
 
-    for sentence in find_verdict(figures, training, furthest):
+    for sentence in find_verdict(figures, training, furthest, weights=45_600_000):
         print(sentence.kind, sentence.text)
 
 The rules are few and stand here; a sentence whose figure was not measured is left out.

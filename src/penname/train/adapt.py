@@ -11,7 +11,7 @@ Adapt a base to a blog, or train a small network on the blog alone.
 
 In: texts of posts and a base. Out: the trained network, and what the run was.
 
-    learned = adapt(base, posts, held_out, replay, plan, device, folder=workspace.checkpoints)
+    learned = adapt(base, posts, replay, plan, device, folder=workspace.checkpoints)
 
 The adaptation is one more decay phase of the base's own schedule: blog and replayed base text mixed in every batch, the
 learning rate falling to zero, the state that is best on held-out posts kept.

@@ -1,6 +1,6 @@
 """The ledger of a tuning run: one row of `results.csv` for each trial that ended, however the run ended.
 
-    write_missing(workspace, study.name, study.records(), study.defaults, lines)
+    write_missing(workspace, study.name, study.records(), study.defaults)
 
 In: the records of a study. Out: rows for those that have none yet, in the order in which they ended. The study is
 written first and the ledger follows from it, so a kill between the two leaves nothing out and nothing twice.

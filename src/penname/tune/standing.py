@@ -25,7 +25,7 @@ the fresh runs is better by more than two means would differ by luck (t with the
 
 When tuning does not help: say so early, and say what is likelier to, from the figures there are.
 
-    for sentence in likelier(records, standing): print(sentence)
+    for sentence in likelier(records, weights=45_600_000, passes=2.0): print(sentence)
 
 In: the judged runs of the default, and the rest. Out: sentences, the likeliest cause first.
 """

@@ -1,13 +1,13 @@
 """One trial: adapt the base for a short while, then judge it on the validation posts.
 
-    outcome = run_trial(ground, about, values, seed=1, base=None, parts=parts, stop_here=lambda place, figure: False)
+    outcome = run_trial(ground, about, values, seed=1, base=None, parts=parts, stop=lambda place, figure: False)
 
 In: settings and a seed. Out: every figure of the report, the exact bits per byte, and the times; or nothing but the
 curve where it was stopped early. The network stays as it was trained until the next trial.
 
 The best model so far, in `model/` at every moment: swapped in whole, and never for a worse one.
 
-    keep_model(workspace, ground, outcome, values, seed, why)
+    keep_model(workspace, ground, outcome, values, seed, base=None, why="")
 
 In: the network of the trial that was just judged. Out: the model folder and `training.json`, as `penname train` leaves
 them. What is kept is a run that was not chosen by its luck: the default's first seed, then a winner's run on a fresh

@@ -1,7 +1,7 @@
 """What may be tuned: every setting's range, its default and a sentence, in one place. Seeds are not among them.
 
     defaults = default_values(plan, generation)
-    for tunable in tunables_for(defaults, plan, most_tokens, blog_tokens): print(tunable.name, tunable.text)
+    for tunable in tunables_for(defaults): print(tunable.name, tunable.text)
 
 In: the plan that `penname train` would follow in the time of a trial. Out: the settings of a trial, by name.
 """
