@@ -3,7 +3,7 @@
     python benchmarks/adapt_rows.py TEXTS.json ROWS.jsonl HELDOUT.txt [--device auto] [--limit 300] [--out done.jsonl]
 
 TEXTS.json holds {"train": [...], "validation": [...], "test": [...]}. A row of ROWS is what differs from the rule for
-this blog (`model/plan.by_size`, 32 windows of 1,024 tokens, 40% blog): {"rows": 4, "context": 512, "tokens": 558000,
+this blog (`train/rule.py`, 32 windows of 1,024 tokens, 40% blog): {"rows": 4, "context": 512, "tokens": 558000,
 "share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "lora_rank": 16, "words": 20000}. `tokens`
 is what a slow machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers`
 leaves the lowest layers as they are; "teacher_share": 0 in `train` leaves out the base's soft targets; with
@@ -28,9 +28,11 @@ from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
 from penname.model.score import Score, score_texts
-from penname.train.adapt import adapt, low_rank
+from penname.train.adapt import adapt
 from penname.train.interpolate import go_back
-from penname.train.plan import Plan, by_size, step_rate
+from penname.train.lora import low_rank
+from penname.train.plan import Plan
+from penname.train.rule import shipped_rule, step_rate
 from penname.train.settings import TrainSettings
 
 Row = dict[str, Any]
@@ -38,7 +40,7 @@ Row = dict[str, Any]
 
 def plan_of(row: Row, blog_tokens: int) -> Plan:
     """The plan that `row` asks for."""
-    rule = by_size(blog_tokens)
+    rule = shipped_rule(blog_tokens)
     share, context, rows = row.get("share", 0.4), row.get("context", 1024), row.get("rows", 32)
     tokens = row.get("tokens") or row.get("passes", rule.passes) * blog_tokens / share
     rate = step_rate(rows * context)

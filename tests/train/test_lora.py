@@ -4,7 +4,8 @@ from tiny_models import random_model, tiny_tokenizer
 
 from penname.core.device import Device
 from penname.corpus.tokenizer import encode
-from penname.train.adapt import adapt, low_rank
+from penname.train.adapt import adapt
+from penname.train.lora import low_rank
 from penname.train.measure import Speeds
 from penname.train.plan import Wishes, make_plan
 

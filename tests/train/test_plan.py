@@ -6,7 +6,8 @@ import pytest
 
 from penname.core.device import Device
 from penname.train.measure import Speeds
-from penname.train.plan import Plan, Wishes, by_size, make_plan, make_scratch_plan
+from penname.train.plan import Plan, Wishes, make_plan, make_scratch_plan
+from penname.train.rule import open_rule, shipped_rule
 
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 GPU = dataclasses.replace(CPU, kind="cuda", index=0)
@@ -40,7 +41,7 @@ def test_a_plan_fits_its_time_and_gives_up_passes_and_replay(seconds: float, spe
 
 
 def test_a_larger_blog_has_higher_rates_and_more_passes() -> None:
-    rules = [by_size(tokens) for tokens in (1, 7_000, 30_000, 130_000, 600_000, 10**8)]
+    rules = [shipped_rule(tokens) for tokens in (1, 7_000, 30_000, 130_000, 600_000, 10**8)]
     assert rules[0] == rules[1]
     assert rules[-1] == rules[-2]
     for small, large in itertools.pairwise(rules[1:]):
@@ -142,3 +143,43 @@ def test_with_steps_set_nothing_of_what_is_done_follows_from_the_speed(make: Any
     shown = ("seconds", "speed", "reasons", "samples", "closing_seconds")
     decided = [{key: value for key, value in vars(plan).items() if key not in shown} for plan in plans]
     assert decided[0] == decided[1] == decided[2]
+
+
+def open_plan(
+    seconds: float | None = None, tokens: int = 480_000, parameters: int = 135_000_000, **wishes: Any
+) -> Plan:
+    return make_plan(
+        blog_tokens=tokens,
+        speeds=FAST,
+        device=GPU,
+        wishes=Wishes(seconds=seconds, **wishes),  # type: ignore[arg-type]
+        anchored=True,
+        rule=open_rule(tokens, parameters),
+    )
+
+
+def test_an_open_model_reads_the_blog_alone_at_one_rate_that_falls_as_a_cosine() -> None:
+    plan = open_plan()
+    settings = plan.settings
+    assert (plan.share, settings.teacher_share, settings.schedule, settings.matrices) == (1.0, 0.0, "cosine", "adamw")
+    assert settings.matrix_lr == settings.table_lr
+    assert 1e-4 < settings.matrix_lr < 3e-4
+    assert plan.passes == pytest.approx(3, rel=0.05)
+    assert plan.forgetting[0] < 0.02
+    assert not [reason for reason in plan.reasons if "replay" in reason]
+
+
+def test_a_larger_open_model_a_smaller_blog_and_all_weights_want_lower_rates() -> None:
+    rate = open_plan().settings.matrix_lr
+    assert open_plan(parameters=1_700_000_000).settings.matrix_lr < rate / 2
+    assert open_plan(tokens=7_000).settings.matrix_lr < rate / 2
+    thin = open_rule(480_000, 135_000_000, low_rank=True)
+    assert thin.matrix_lr > open_rule(480_000, 135_000_000).matrix_lr
+
+
+def test_little_time_takes_passes_of_an_open_model_and_no_share_of_its_blog() -> None:
+    plan = open_plan(seconds=2.0, tokens=50_000_000)
+    assert plan.share == 1.0
+    assert plan.passes < 1
+    assert any("instead of 3.0. More minutes" in reason for reason in plan.reasons)
+    assert open_plan(share=0.5).share == 0.5

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
     from penname.model.folder import LoadedModel
     from penname.model.gpt import GPT
-    from penname.train.interpolate import Look
+    from penname.train.interpolate import Go, Look
+    from penname.train.loop import Fitted
+    from penname.train.measure import Fit
     from penname.train.plan import Plan
 
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
@@ -228,6 +230,13 @@ class _Job:
         """Give `model` the weights again that it had before training."""
         model.load_state_dict(self._load().model.state_dict())
 
+    @property
+    def open(self) -> bool:
+        """Whether the base is an open model: not the one that came with penname, nor one made like it."""
+        from penname.model.base import base_is_shipped
+
+        return self.options.base is not None and not base_is_shipped(self.options.base)
+
     @cached_property
     def twin(self) -> "GPT":
         """A copy of the network as it was before training: made when first asked for."""
@@ -244,7 +253,8 @@ class _Job:
 
         if self.options.strength is not None or self.options.from_scratch:
             return None, None
-        texts = general_texts(self.options.base or base_folder())
+        # An open model brings no text of its own: modern prose and books that the shipped base did not see serve.
+        texts = general_texts(base_folder() if self.open else self.options.base or base_folder())
         context, tokens = plan.settings.context, plan.general_tokens
         loaded = self.loaded
         look = validator(loaded.tokenizer, texts, self.device, loaded.end, tokens, context)
@@ -252,22 +262,18 @@ class _Job:
 
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
-        from penname.train.measure import fit_device
+        from penname.train.lora import low_rank
         from penname.train.plan import make_plan, make_scratch_plan, measure_speeds
+        from penname.train.rule import open_rule
 
         options, device, config = self.options, self.device, self.loaded.config
         context = min(config.max_position_embeddings, 512 if device.slow else 1024)
-        model = self.loaded.model.to(device.torch)
-        if options.memory:
-            spare()
-        fit = fit_device(config, context, device, int((options.memory or 0) * 1e9))
-        if fit.sparing:
-            spare()
+        fit = self.fit(context)
         wishes = self.wishes()
-        anchor = None if options.from_scratch or fit.sparing else self.twin
-        with events.task("Measuring the speed"):
+        anchor = None if options.from_scratch or fit.sparing or self.open else self.twin
+        with low_rank(self.loaded.model, fit.lora_rank, options.seed, fit.half), events.task("Measuring the speed"):
             speeds = measure_speeds(
-                model,
+                self.loaded.model.to(device.torch),
                 device,
                 context,
                 fit.micro_rows,
@@ -292,8 +298,23 @@ class _Job:
                 wishes=wishes,
                 context=context,
                 anchored=anchor is not None,
+                rule=open_rule(size, config.parameters(), fit.lora_rank > 0) if self.open else None,
             )
-        return replace(plan, sparing=fit.sparing, reasons=(*plan.reasons, *filter(None, [fit.reason])))
+        reasons = (*plan.reasons, *filter(None, [fit.reason]))
+        return replace(plan, sparing=fit.sparing, lora_rank=fit.lora_rank, half=fit.half, reasons=reasons)
+
+    def fit(self, context: int) -> "Fit":
+        """How the run goes into memory, the network moved to the device if its weights go there whole."""
+        from penname.train.measure import fit_device
+
+        device, config, most = self.device, self.loaded.config, int((self.options.memory or 0) * 1e9)
+        if self.options.memory:
+            spare()
+        copies = 1 if self.open or self.options.from_scratch else 2
+        fit = fit_device(config, context, device, most, there=device.kind == "cpu", copies=copies)
+        if fit.sparing:
+            spare()
+        return fit
 
     def wishes(self) -> Any:
         """What the user set."""
@@ -311,7 +332,7 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
     from penname.corpus.tokenizer import encode_replay
     from penname.model.base import replay_texts
     from penname.train.adapt import adapt, as_record, enough_text, validator
-    from penname.train.interpolate import go_back, settle
+    from penname.train.lora import low_rank
 
     workspace = prepared.workspace
     job = _Job(prepared, options, begun)
@@ -331,38 +352,63 @@ def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], be
     validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
     look, before = job.look_around(plan)
     anchor = job.twin if plan.settings.teacher_share else None
-    fitted = adapt(
-        loaded.model,
-        job.blog,
-        replay,
-        plan,
-        device,
-        anchor=anchor,
-        cap=options.cap,
-        folder=workspace.checkpoints,
-        fingerprint=fingerprint,
-        validate=validate,
-        sample=_sampler(loaded, prepared, device),
-        restart=lambda model: job.put_back(model),
-    )
-    record = as_record(fitted, plan) | {"strength": options.strength}
-    if options.strength is not None:
-        go_back(fitted.model, job.base_weights(anchor), options.strength)
-    elif not options.from_scratch:
-        with events.task("Settling how far to go from the base"):
-            settled = settle(
-                fitted.model,
-                job.base_weights(anchor),
-                validate=validate,
-                at_end=fitted.best if validate else None,
-                look=look,
-                before=before,
-            )
-        events.note(settled.reason)
-        record |= {"strength": round(settled.strength, 3), "best_validation_bits_per_byte": settled.bits_per_byte}
-        record["reasons"] = [*record["reasons"], settled.reason]
+    with low_rank(loaded.model, plan.lora_rank, options.seed, plan.half) as change:
+        fitted = adapt(
+            loaded.model,
+            job.blog,
+            replay,
+            plan,
+            device,
+            anchor=anchor,
+            cap=options.cap,
+            folder=workspace.checkpoints,
+            fingerprint=fingerprint,
+            validate=validate,
+            sample=_sampler(loaded, prepared, device),
+            restart=lambda model: change.begin_again() if change else job.put_back(model),
+        )
+        record = as_record(fitted, plan) | {"strength": options.strength}
+        if not options.from_scratch:
+            base = change.go if change else job.base_weights(anchor)
+            record |= _settled(options, plan, fitted, base, validate, look, before)
+    record["reasons"] = [*record["reasons"], *filter(None, [record.pop("settled", "")])]
     _save(prepared, job, plan, record, fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+
+
+def _settled(
+    options: TrainOptions,
+    plan: "Plan",
+    fitted: "Fitted",
+    base: "dict[str, Tensor] | Go",
+    validate: "Look | None",
+    look: "Look | None",
+    before: float | None,
+) -> dict[str, Any]:
+    """Go back towards the base, as far as was asked or as is best; what the record says of it."""
+    from penname.train.interpolate import go_back, settle
+
+    if options.strength is not None:
+        (base if callable(base) else partial(go_back, fitted.model, base))(options.strength)
+        return {}
+    limit, weight = plan.forgetting
+    with events.task("Settling how far to go from the base"):
+        settled = settle(
+            fitted.model,
+            base,
+            validate=validate,
+            at_end=fitted.best if validate else None,
+            look=look,
+            before=before,
+            limit=limit,
+            weight=weight,
+        )
+    events.note(settled.reason)
+    return {
+        "strength": round(settled.strength, 3),
+        "best_validation_bits_per_byte": settled.bits_per_byte,
+        "settled": settled.reason,
+    }
 
 
 def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":

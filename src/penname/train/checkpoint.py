@@ -42,7 +42,7 @@ class Best:
 
     def keep(self, model: nn.Module) -> None:
         """Copy the weights of `model`, in place of what was kept."""
-        weights = {name: weight.detach() for name, weight in model.named_parameters()}
+        weights = _named(model)
         self.put({name: weight.clone() for name, weight in weights.items()} if self.path is None else weights)
 
     def put(self, weights: dict[str, Tensor]) -> None:
@@ -71,7 +71,7 @@ class Best:
         found = self.tensors()
         if found:
             with torch.no_grad():
-                for name, weight in model.named_parameters():
+                for name, weight in _named(model).items():
                     weight.copy_(found[name])
 
 
@@ -173,8 +173,8 @@ def load_checkpoint(
 
 
 def _named(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters by name, tied ones once."""
-    return {name: weight.detach() for name, weight in model.named_parameters()}
+    """What is trained, by name, tied weights once: the others are what they were."""
+    return {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
 def _collect_optimizers(

@@ -31,6 +31,8 @@ _POWER = 1.9
 
 Look = Callable[[GPT], float]
 """Bits per byte of some text under a model."""
+Go = Callable[[float], None]
+"""Leaves a model so much of its way from the base, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +54,36 @@ def go_back(model: GPT, base: Mapping[str, Tensor], strength: float) -> None:
 
 def settle(
     model: GPT,
-    base: Mapping[str, Tensor],
+    base: Mapping[str, Tensor] | Go,
     *,
     validate: Look | None,
     at_end: float | None,
     look: Look | None,
     before: float | None,
+    limit: float = LIMIT,
+    weight: float = WEIGHT,
 ) -> Settled:
-    """Take `model` back towards `base` (weights by name) as far as is best, in place.
+    """Take `model` back towards `base` as far as is best, in place.
 
-    `at_end` is what `validate` gave for the model as it is, `before` what `look` gave for the base. Without both looks
-    the model stays as it is.
+    `base`: its weights by name, or a function that leaves the model only part of its way from the base, where the two
+    are kept apart (`lora.py`). `at_end` is what `validate` gave for the model as it is, `before` what `look` gave for
+    the base. Without both looks the model stays as it is. `limit` bits per byte of general text may be forgotten, and a
+    bit more costs `weight` of held-out posts.
     """
     forgotten = _seen(look, model) - before if look is not None and before is not None else 0.0
-    adapted = copied(model)
+    go = base if callable(base) else _between(model, base)
     best, found, least = 1.0, None, float("inf")
     for strength in STRENGTHS:
-        _place(model, base, adapted, strength)
+        go(strength)
         figure = None
         if validate is not None:
             figure = at_end if strength == 1 and at_end is not None else _seen(validate, model)
-        cost = (figure or 0.0) + WEIGHT * max(0.0, forgotten * strength**_POWER - LIMIT)
+        cost = (figure or 0.0) + weight * max(0.0, forgotten * strength**_POWER - limit)
         if cost >= least:
             break
         best, found, least = strength, figure, cost
-    _place(model, base, adapted, best)
-    return Settled(best, _said(best, forgotten), found)
+    go(best)
+    return Settled(best, _said(best, forgotten, limit), found)
 
 
 def _seen(look: Look, model: GPT) -> float:
@@ -86,17 +92,22 @@ def _seen(look: Look, model: GPT) -> float:
         return look(model)
 
 
-def _place(model: GPT, base: Mapping[str, Tensor], adapted: Mapping[str, Tensor], strength: float) -> None:
-    """The weights that lie `strength` of the way from `base` to `adapted`."""
-    put_back(model, adapted)
-    go_back(model, base, strength)
+def _between(model: GPT, base: Mapping[str, Tensor]) -> Go:
+    """A function that gives `model` the weights that lie part of the way from `base` to those it has now."""
+    adapted = copied(model)
+
+    def go(strength: float) -> None:
+        put_back(model, adapted)
+        go_back(model, base, strength)
+
+    return go
 
 
-def _said(strength: float, forgotten: float) -> str:
-    if strength < 1 and forgotten > LIMIT:
+def _said(strength: float, forgotten: float, limit: float) -> str:
+    if strength < 1 and forgotten > limit:
         return (
             f"{strength:.0%} of the way from the base: all of it would forget {forgotten:.3f} bits per byte of general "
-            f"English, {LIMIT:g} are allowed, and held-out posts lose less than that."
+            f"English, {limit:g} are allowed, and held-out posts lose less than that."
         )
     if strength < 1:
         return f"{strength:.0%} of the way from the base: held-out posts are best predicted there."

@@ -146,6 +146,7 @@ class Trainer:
             table_lr=run.settings.table_lr,
             weight_decay=run.settings.weight_decay,
             momentum=run.settings.momentum,
+            betas=(0.9, run.settings.beta2),
             fused=run.device.fused,
             coarse=run.device.coarse,
         )
@@ -221,7 +222,9 @@ class Trainer:
                 self.halve()
         if kept is not None:
             put_back(self.model, kept)
-        self.update(learning_rate(self.state.progress, self.settings.warmup, self.settings.decay) * self.state.scale)
+        settings = self.settings
+        rate = learning_rate(self.state.progress, settings.warmup, settings.decay, settings.schedule)
+        self.update(rate * self.state.scale)
         if self.average is not None:
             blend(self.average, self.model, 1 - self.settings.ema)
         self.state.progress += (1.0 - self.state.progress) / (self.state.total - step)

@@ -31,6 +31,7 @@ import torch
 
 from penname.core import events
 from penname.core.device import Device
+from penname.core.errors import InputError
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.score import token_nats
 from penname.train.batches import Mixture, Stream
@@ -50,6 +51,10 @@ _MUCH = 20 * 2**30
 """Bytes of a device that is large: 32 windows at once fit well into it, and halve the calls of a step."""
 
 
+RANK = 32
+"""Rank of the changes to each matrix where all weights cannot be trained."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a run goes into memory."""
@@ -62,6 +67,10 @@ class Fit:
     """What it is expected to take, the weights included, beside the loaded program."""
     reason: str
     """Empty where nothing was given up."""
+    lora_rank: int = 0
+    """Rank of the changes to each matrix; 0: all weights are trained."""
+    half: bool = False
+    """Whether the weights that are not trained lie in two bytes each."""
 
 
 def windows_at_once(device: Device) -> int:
@@ -74,45 +83,83 @@ def windows_at_once(device: Device) -> int:
     return _LARGE if device.memory >= _MUCH else _USUAL
 
 
-def fit_device(config: GPTConfig, context: int, device: Device, most: int = 0) -> Fit:
-    """How the training of a network whose weights are on `device` already goes into what is free there.
+def fit_device(
+    config: GPTConfig, context: int, device: Device, most: int = 0, *, there: bool = True, copies: int = 2
+) -> Fit:
+    """How the training of a network goes into what is free on `device`, with as many windows at once as serve there.
 
-    With as many windows at once as serve there. `most`: bytes that the process may take in all; 0: no such limit.
+    `most`: bytes that the process may take in all; 0: no such limit. `there`: the weights are on the device already.
+    `copies`: those of the weights beside the trained ones: the best so far, and the base where it teaches. Raises
+    `InputError` with the figure where not even low-rank changes go in.
     """
-    # The weights are there already, and counted again in what is needed; what is unknown stays unknown.
+    # Weights that are there already are counted again in what is needed; what is unknown stays unknown.
     free = device.room(most)
-    room = free + config.parameters() * 4 if free else 0
+    room = free + config.parameters() * 4 if free and there else free
     value_bytes = 4 if device.precision == "fp32" else 2
-    return fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow)
+    return fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow, copies)
 
 
-def fit_memory(config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int, slow: bool) -> Fit:
+_WAYS = (
+    # sparing, activations computed twice, low-rank changes, weights in two bytes
+    (False, False, False, False),
+    (True, False, False, False),
+    (True, True, False, False),
+    (True, False, True, False),
+    (True, True, True, False),
+    (True, True, True, True),
+)
+"""What is given up, one thing after the other."""
+
+
+def fit_memory(
+    config: GPTConfig, context: int, wanted_rows: int, value_bytes: int, room: int, slow: bool, copies: int = 2
+) -> Fit:
     """The most windows at once that `room` bytes hold, up to `wanted_rows`; a `room` of 0 is unknown: enough."""
-    for sparing, checkpointing in ((False, False), (True, False), (True, True)):
+    needed = 0
+    for sparing, checkpointing, low_rank, half in _WAYS:
+        rank, half = RANK if low_rank else 0, half or (low_rank and value_bytes == 2)
         rows = wanted_rows
         while rows:
-            needed = training_bytes(config, context, rows, value_bytes, checkpointing, sparing, slow)
+            needed = training_bytes(
+                config, context, rows, value_bytes, checkpointing, sparing, slow, copies=copies, rank=rank, half=half
+            )
             given_up = sparing or checkpointing or rows < wanted_rows
             if not room or needed <= room * _SPARE:
-                said = _said(rows, checkpointing, sparing, room) if given_up else ""
-                return Fit(rows, checkpointing, sparing, needed, said)
+                said = _said(rows, checkpointing, sparing, room, rank, copies) if given_up else ""
+                return Fit(rows, checkpointing, sparing, needed, said, rank, half)
             rows //= 2
-    needed = training_bytes(config, context, 1, value_bytes, True, True, slow)
-    said = f"{_said(1, True, True, room)} Even so it may run out: it needs about {_gib(needed)}."
-    return Fit(1, True, True, needed, said)
+    raise InputError(
+        f"A network of {config.parameters() / 1e6:,.0f} million weights needs about {needed / _SPARE / 1e9:.1f} GB to "
+        f"be trained here, low-rank changes alone, and {max(0, room) / 1e9:.1f} GB may be taken: give a smaller base, "
+        "close other programs or allow more with --memory."
+    )
 
 
 def training_bytes(
-    config: GPTConfig, context: int, rows: int, value_bytes: int, checkpointing: bool, sparing: bool, slow: bool
+    config: GPTConfig,
+    context: int,
+    rows: int,
+    value_bytes: int,
+    checkpointing: bool,
+    sparing: bool,
+    slow: bool,
+    *,
+    copies: int = 2,
+    rank: int = 0,
+    half: bool = False,
 ) -> int:
     """Bytes that training takes at its peak: weights, optimizer, best weights, activations, a slice of the loss.
 
-    Six copies of the weights in float32 (weights, gradients, two moments; the best so far and the base's, but not if
-    `sparing`), and a cast one where products run in fewer bits. Activations were fitted to peaks measured on a CPU
-    (lab/0018).
+    In float32 the weights, their gradients and two moments, and, unless `sparing`, `copies` more (the best so far, the
+    base); a cast one where products run in fewer bits. Low-rank changes of a `rank` have all that, the weights then
+    only themselves, in two bytes where `half`. Activations were fitted to peaks measured on a CPU (lab/0018).
     """
     width = config.hidden_size
-    copies = (16 if sparing else 24) + (value_bytes if value_bytes < 4 else 0)
+    trained = low_rank_parameters(config, rank) if rank else config.parameters()
+    weights = trained * (16 if sparing else 16 + 4 * copies)
+    # Each weight once more in few bits, while products run in these; those that lie in two bytes are there already.
+    weights += config.parameters() * (0 if half or value_bytes == 4 else value_bytes)
+    weights += config.parameters() * (2 if half else 4) if rank else 0
     tokens = rows * context
     # What a layer leaves behind for its gradient, in values a token; chances of the attention only on a CPU.
     layer = 22 * width + 4 * config.intermediate_size
@@ -122,17 +169,29 @@ def training_bytes(
     sliced = min(tokens, slice_rows(tokens, slow, exact=value_bytes == 4))
     logits = min(sliced, slice_rows(tokens, slow)) if slow else sliced
     slices = config.vocab_size * (logits * 4 + sliced * value_bytes)
-    total = config.parameters() * copies + tokens * layers * value_bytes + 2 * table + slices + _SMALL_THINGS
-    return int(total)
+    tables = table * value_bytes // 4 if rank else 2 * table
+    return int(weights + tokens * layers * value_bytes + tables + slices + _SMALL_THINGS)
 
 
-def _said(rows: int, checkpointing: bool, sparing: bool, room: int) -> str:
+def low_rank_parameters(config: GPTConfig, rank: int) -> int:
+    """Weights of the changes of this rank to all hidden matrices."""
+    width, dim = config.hidden_size, config.head_dim
+    queries, keys = config.num_attention_heads * dim, config.num_key_value_heads * dim
+    attention = 2 * (width + queries) + 2 * (width + keys)
+    return config.num_hidden_layers * rank * (attention + 3 * (width + config.intermediate_size))
+
+
+def _said(rows: int, checkpointing: bool, sparing: bool, room: int, rank: int, copies: int) -> str:
     how = [f"{rows} window{'s' if rows > 1 else ''} at once"]
-    how += ["the best weights in a file", "no copy of the base beside them"] if sparing else []
+    how += [f"changes of rank {rank} to each matrix are learned, added in at the end"] if rank else []
+    how += ["the best weights in a file"] if sparing else []
+    how += ["no copy of the base beside them"] if sparing and copies > 1 else []
     how += ["activations computed twice instead of kept"] if checkpointing else []
     kept = "the batch and what is learned stay the same"
-    if sparing:
+    if sparing and copies > 1:
         kept = "the batch stays the same, and replayed text alone keeps the base's English"
+    if rank:
+        kept = "a little less is learned than with all weights"
     return f"Memory leaves {_gib(room)}: {', '.join(how)}; {kept}."
 
 

@@ -4,10 +4,9 @@
     for reason in plan.reasons: print(reason)
 
 Every part of the run is measured on this machine, on this network, in seconds (`measure.py`), and the plan adds them
-up. The rule for the rest (`by_size`) was measured on two blogs of 5,000 to 500,000 words (lab/0039, lab/0063): two or
-three passes over the blog, more than half of each batch the base's own text, of which a copy of the base says what it
-expects, AdamW, dropout 0.1, rates falling to zero; the larger the blog and the more tokens a step has, the higher the
-rates. What the time does not allow is given up.
+up. The rest is the rule of the base (`rule.py`): passes, rates, how much of the base's own text is read beside the
+blog. The larger the blog and the more tokens a step has, the higher the rates. What the time does not allow is given
+up.
 
 How long adapting a blog of 470,000 words takes: here, from the measured speed; elsewhere, estimated from peak rates.
 
@@ -17,9 +16,8 @@ In: `data/machines.toml` (published rates, their sources) and the share of a pea
 time, energy and rent. An estimate is `work / (peak * share)`, and says so.
 """
 
-import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from math import log2
@@ -29,36 +27,18 @@ import numpy as np
 
 from penname.core.device import Device
 from penname.model.gpt import GPTConfig
+from penname.train.interpolate import LIMIT, WEIGHT
 from penname.train.measure import Speeds, measure_speeds
+from penname.train.rule import Rule, shipped_rule, step_rate
 from penname.train.settings import TrainSettings
 
-__all__ = [
-    "BySize",
-    "Plan",
-    "Wishes",
-    "by_size",
-    "full_tokens",
-    "make_plan",
-    "make_scratch_plan",
-    "measure_speeds",
-    "step_rate",
-]
+__all__ = ["Plan", "Wishes", "full_tokens", "make_plan", "make_scratch_plan", "measure_speeds"]
 
-_SMALL, _LARGE = 7_000, 600_000
-"""Blog tokens between which the rule was measured; beyond them it stays as it is there."""
-_SHARE = 0.4
-"""Of a batch that is blog, where the time allows all passes."""
-_TOKENS, _POWER = 32 * 1024, 0.42
-"""Tokens of the largest step, for which the rates of `by_size` hold, and the power of a smaller step's part of it by
-which they are lower: a noisier gradient wants a lower rate. On a CPU higher ones learned as much and forgot more."""
 _LEAST_STEPS = {False: 120, True: 200}
 """Steps that a short run should have, by whether the device is slow: there the update of the weights, which is all that
 a further step costs, is little beside the windows."""
-_ANCHOR = 0.9
-"""Of the loss of replayed text, that against what the base expects of it: the base forgets a quarter less in a CPU's
-time, and a sixth less in a long run, and the blog is learned as well or better (lab/0057)."""
-_DROPOUT, _READ_AGAIN = 0.1, 1.5
-"""Dropout, and the passes over the blog from which on it helps."""
+_READ_AGAIN = 1.5
+"""Passes over the blog from which on dropout helps."""
 _MOST_BLOG, _SHORT = 0.8, 2.4
 """Blog of a batch when time is short, at most, and the passes up to which it is more than the usual part: in few steps
 it is the rate, not the missing replay, that makes the base forget."""
@@ -103,6 +83,13 @@ class Plan:
     """Whether activations are computed twice instead of kept."""
     sparing: bool = False
     """Whether the best weights lie in a file to spare memory."""
+    lora_rank: int = 0
+    """Rank of the changes to each matrix; 0: all weights are trained."""
+    half: bool = False
+    """Whether the weights of the base lie in two bytes each."""
+    forgetting: tuple[float, float] = (LIMIT, WEIGHT)
+    """Bits per byte of general text that may be lost before the way from the base is shortened, and what each further
+    one costs in bits of held-out posts."""
     balance_tokens: int = 60_000
     """Tokens of the blog that are read in the end to balance words (`token_bias.py`)."""
     general_tokens: int = 30_000
@@ -124,34 +111,10 @@ class Wishes:
     seed: int = 1
 
 
-@dataclass(frozen=True)
-class BySize:
-    """What the size of a blog decides: passes, and the peak rates of matrices and tables in the largest steps."""
-
-    passes: float
-    matrix_lr: float
-    table_lr: float
-
-
-def by_size(blog_tokens: int) -> BySize:
-    """The settings for a blog of so many tokens, between the two ends that were measured, evenly in its logarithm.
-
-    A small blog is learned by heart at a high rate, and in a third pass, a large one in a fourth.
-    """
-    place = math.log(max(blog_tokens, 1) / _SMALL) / math.log(_LARGE / _SMALL)
-    place = min(1.0, max(0.0, place))
-    matrix_lr = 5e-4 * 2.6 ** (place - 1)
-    return BySize(2 + place, matrix_lr, 4 * matrix_lr)
-
-
 def full_tokens(blog_tokens: int) -> float:
-    """Tokens, replay included, of a run that has all the time it wants."""
-    return by_size(blog_tokens).passes * blog_tokens / _SHARE
-
-
-def step_rate(tokens: int) -> float:
-    """What the rates of `by_size` are multiplied by in steps of so many tokens."""
-    return float(min(1.0, (tokens / _TOKENS) ** _POWER))
+    """Tokens, replay included, of a run of the shipped base that has all the time it wants."""
+    rule = shipped_rule(blog_tokens)
+    return rule.passes * blog_tokens / rule.share
 
 
 def make_plan(
@@ -162,21 +125,24 @@ def make_plan(
     wishes: Wishes,
     context: int = 1024,
     anchored: bool = False,
+    rule: Rule | None = None,
 ) -> Plan:
     """Fit passes, replay and batch to the time; every choice comes with its reason.
 
-    `anchored`: there is room for a copy of the base, which says what it expects of replayed text.
+    `anchored`: there is room for a copy of the base, which says what it expects of replayed text. `rule`: that of the
+    base; the shipped one's unless given.
     """
+    rule = rule or shipped_rule(blog_tokens)
     context = min(context, 512) if device.slow else context
-    most = 8 if device.slow else 32
-    rule = by_size(blog_tokens)
+    most = min(rule.rows, 8) if device.slow else rule.rows
+    anchored = anchored and rule.anchor > 0
     reasons = [_say_speed(speeds.tokens_per_second(most), device, speeds)]
-    share = wishes.share or _SHARE
+    share = wishes.share or rule.share
     # How much replay there is decides the speed, and the speed how much replay: the second turn settles it.
     for _ in range(2):
         usual = speeds.tokens_per_second(most, 1 - share if anchored else 0.0)
         left = _training_seconds(speeds, usual, wishes.seconds, device)
-        share, passes, why = _fit(blog_tokens, usual * left, rule.passes, wishes)
+        share, passes, why = _fit(blog_tokens, usual * left, rule, wishes)
     reasons.append(why)
     total = passes * blog_tokens / share
     rows = _rows(total / context, most, _LEAST_STEPS[device.slow])
@@ -185,35 +151,46 @@ def make_plan(
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
     )
+    trained = steps * rows * context * share
+    settings = _settings(rule, wishes, steps, rows, context, trained >= _READ_AGAIN * blog_tokens, reasons)
+    if taught:
+        settings = replace(settings, teacher_share=rule.anchor)
+        reasons.append(f"{rule.anchor:.0%} of what is learned of replayed text is what the base expects there.")
+    wanted = (wishes.passes or rule.passes) * blog_tokens / share / (rows * context)
+    plan = _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
+    return replace(plan, forgetting=(rule.forgetting, rule.forgetting_weight))
+
+
+def _settings(
+    rule: Rule, wishes: Wishes, steps: int, rows: int, context: int, again: bool, reasons: list[str]
+) -> TrainSettings:
+    """The rates of a step of so many windows, and the rest of the rule; `again`: the blog is read more than once."""
     matrix_lr = wishes.matrix_lr or rule.matrix_lr * step_rate(rows * context)
     table_lr = rule.table_lr * matrix_lr / rule.matrix_lr
     why = "as asked" if wishes.matrix_lr else "by the size of the blog and of a step"
     reasons.append(f"Rates of {matrix_lr:.1e} for matrices and {table_lr:.1e} for tables, {why}.")
     dropout = wishes.dropout
     if dropout is None:
-        dropout = _DROPOUT if steps * rows * context * share >= _READ_AGAIN * blog_tokens else 0.0
-    if not dropout and wishes.dropout is None:
+        dropout = rule.dropout if again else 0.0
+    if not dropout and wishes.dropout is None and rule.dropout:
         reasons.append("No dropout: what is read once cannot be learned by heart.")
-    settings = TrainSettings(
+    return TrainSettings(
         steps=steps,
         rows=rows,
         context=context,
         matrices="adamw",
         matrix_lr=matrix_lr,
         table_lr=table_lr,
-        weight_decay=0.05,
+        weight_decay=rule.weight_decay,
         warmup=0.05,
         decay=0.95,
+        schedule=rule.schedule,
+        beta2=rule.beta2,
         dropout=dropout,
         goldfish=wishes.goldfish,
         freeze_tables=wishes.freeze_tables,
-        teacher_share=_ANCHOR if taught else 0.0,
         seed=wishes.seed,
     )
-    if taught:
-        reasons.append(f"{_ANCHOR:.0%} of what is learned of replayed text is what the base expects there.")
-    wanted = (wishes.passes or rule.passes) * blog_tokens / share / (rows * context)
-    return _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
 
 
 def make_scratch_plan(*, blog_tokens: int, speeds: Speeds, device: Device, wishes: Wishes, context: int = 512) -> Plan:
@@ -400,21 +377,23 @@ def _say_speed(speed: float, device: Device, speeds: Speeds) -> str:
     return f"{speed:,.0f} tokens a second measured here, in {device.precision}{how} ({device.precision_reason})."
 
 
-def _fit(blog_tokens: int, budget: float, best: float, wishes: Wishes) -> tuple[float, float, str]:
-    """Share of blog and passes for a budget of tokens, and why, where `best` passes would be best.
+def _fit(blog_tokens: int, budget: float, rule: Rule, wishes: Wishes) -> tuple[float, float, str]:
+    """Share of blog and passes for a budget of tokens, and why.
 
-    Where the budget is small there are fewer passes and less replay.
+    Where the budget is small there are fewer passes and less replay than the rule would have.
     """
-    share, passes = wishes.share or _SHARE, wishes.passes or best
+    share, passes = wishes.share or rule.share, wishes.passes or rule.passes
     if passes * blog_tokens / share <= budget:
         why = f"{_times(passes)} over the blog, {share:.0%} of each batch: what did best on held-out posts."
         return share, passes, why
-    if wishes.share is None:
+    if wishes.share is None and rule.share < 1:
         most = _HURRIED if budget < blog_tokens else _MOST_BLOG
-        share = float(np.clip(min(_SHORT, passes) * blog_tokens / budget, _SHARE, most))
+        share = float(np.clip(min(_SHORT, passes) * blog_tokens / budget, rule.share, most))
     if wishes.passes is None:
         passes = min(passes, budget * share / blog_tokens)
-    given_up = f"{_times(passes)} instead of {best:.1f}, {1 - share:.0%} replay instead of {1 - _SHARE:.0%}"
+    given_up = f"{_times(passes)} instead of {rule.passes:.1f}"
+    if rule.share < 1:
+        given_up += f", {1 - share:.0%} replay instead of {1 - rule.share:.0%}"
     return share, passes, f"The time allows {budget:,.0f} tokens: {given_up}. More minutes would help."
 
 

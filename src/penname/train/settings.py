@@ -11,6 +11,7 @@ An unknown key is an error with a suggestion, and all errors are told at once.
 """
 
 import difflib
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatch
@@ -37,6 +38,8 @@ class TrainSettings:
     momentum: float = field(default=0.95, metadata={"text": "Muon's momentum."})
     warmup: float = field(default=0.02, metadata={"text": "Share of the run over which the learning rate rises."})
     decay: float = field(default=0.4, metadata={"text": "Share of the run, at its end, over which it falls to zero."})
+    schedule: str = field(default="linear", metadata={"text": "How it falls: linear or cosine."})
+    beta2: float = field(default=0.95, metadata={"text": "Decay of AdamW's second moment."})
     dropout: float = field(default=0.0, metadata={"text": "Share of activations dropped while training."})
     masked: float = field(default=0.0, metadata={"text": "Share of steps with the masked next-token objective."})
     mask_rate: float = field(default=0.2, metadata={"text": "Share of tokens hidden in such a step."})
@@ -79,14 +82,22 @@ class TrainSettings:
             wrong.append(f"teacher_temperature must be more than 0, not {self.teacher_temperature}")
         if self.matrices not in ("muon", "adamw"):
             wrong.append(f"matrices is muon or adamw, not {self.matrices}")
+        if self.schedule not in ("linear", "cosine"):
+            wrong.append(f"schedule is linear or cosine, not {self.schedule}")
+        if not 0.0 < self.beta2 < 1.0:
+            wrong.append(f"beta2 must be between 0 and 1, not {self.beta2}")
         if wrong:
             raise InputError("These settings cannot be used: " + "; ".join(wrong) + ".")
 
 
-def learning_rate(progress: float, warmup: float, decay: float) -> float:
-    """Share of the peak at `progress` (0 to 1): linear rise, plateau, linear fall to zero (Hu et al. 2024, WSD)."""
+def learning_rate(progress: float, warmup: float, decay: float, schedule: str = "linear") -> float:
+    """Share of the peak at `progress` (0 to 1): linear rise, plateau, fall to zero (Hu et al. 2024, WSD).
+
+    The fall is linear, or half a cosine (Loshchilov and Hutter 2017).
+    """
     rise = progress / warmup if progress < warmup else 1.0
-    fall = (1.0 - progress) / decay if decay and progress > 1.0 - decay else 1.0
+    left = (1.0 - progress) / decay if decay and progress > 1.0 - decay else 1.0
+    fall = 0.5 - 0.5 * math.cos(math.pi * max(0.0, left)) if schedule == "cosine" else left
     return max(0.0, min(rise, fall))
 
 

@@ -30,8 +30,9 @@ from penname.judge.subject import Candidate, Parts, Training
 from penname.model.base import replay_texts
 from penname.model.folder import save_model
 from penname.model.gpt import GPT
-from penname.train.adapt import adapt, as_record, low_rank
+from penname.train.adapt import adapt, as_record
 from penname.train.loop import Fitted
+from penname.train.lora import low_rank
 from penname.train.plan import Plan
 from penname.tune.ground import Ground
 from penname.tune.tunables import Values
