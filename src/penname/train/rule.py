@@ -3,9 +3,9 @@
     rule = shipped_rule(blog_tokens)                 # the base that comes with penname, and those that it made
     rule = open_rule(blog_tokens, parameters)        # an open model of somebody else's
 
-The shipped base's rule was measured on two blogs of 5,000 to 500,000 words (lab/0039, lab/0063): two or three passes over
-the blog, more than half of each batch the base's own text, of which a copy of the base says what it expects, the embeddings at
-four times the rate of the hidden matrices.
+The shipped base's rule was measured on two blogs of 5,000 to 500,000 words (lab/0039, lab/0063): two or three passes
+over the blog, more than half of each batch the base's own text, of which a copy of the base says what it expects, the
+embeddings at four times the rate of the hidden matrices.
 
 An open model has seen a thousand times as much text and cannot be shown its own again: the blog alone is read, at one
 rate for all weights, which falls as a cosine; how far to go from the base is settled afterwards (`interpolate.py`).
