@@ -22,7 +22,7 @@ DATA = {
 }
 LONGEST = 90
 """A longer line loses what stands behind its colon."""
-FOLDERS = ("core", "sources", "corpus", "books", "model", "write", "train", "judge", "tune", "export", "cli")
+FOLDERS = ("core", "sources", "corpus", "books", "model", "write", "train", "judge", "ask", "tune", "export", "cli")
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ In: the command line. Out: results on standard output, everything else on standa
 import sys
 from collections.abc import Sequence
 
-from penname.cli import blog, model, workshop
+from penname.cli import ask, blog, model, workshop
 from penname.cli.app import app
 
-VERBS = (blog, model, workshop)
+VERBS = (blog, model, ask, workshop)
 """The files of the commands, in the order in which `penname --help` lists them."""
 
 

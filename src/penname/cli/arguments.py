@@ -202,6 +202,16 @@ JudgedSite = Annotated[
 ]
 JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+Question = Annotated[str, Argument(metavar="QUESTION", help="What the blog is asked, in quotation marks.")]
+AskedSite = Annotated[
+    Path | None,
+    Argument(metavar="[SITE]", help="The site. [default: the workspace in the current folder]", parser=as_path),
+]
+Quotations = Annotated[int, Option("-n", "--count", help="The most quotations.")]
+NearestAnyway = Annotated[bool, Option("--anyway", help="Show the nearest passages although the blog does not say.")]
+
 # -- writing and exporting ---------------------------------------------------------------------------------------------
 
 Count = Annotated[int, Option("-n", "--count", help="How many drafts to write.")]

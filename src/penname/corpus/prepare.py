@@ -125,6 +125,15 @@ def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = N
     return prepared
 
 
+def prepared_before(workspace: Workspace) -> PrepareOptions:
+    """The options that `workspace` was prepared with; the usual ones where it was not, or by another version."""
+    known = workspace.read().get("settings", {}).get("prepare", {})
+    try:
+        return PrepareOptions(**{**known, "read": ReadOptions(**known.get("read", {}))})
+    except TypeError:
+        return PrepareOptions()
+
+
 def load_text(workspace: Workspace) -> tuple[PreparedPost, ...]:
     """Read `text.json`. Raises `InputError` when it is missing or is not what `prepare` wrote."""
     return tuple(iter_text(workspace))
