@@ -1,5 +1,6 @@
 # make demo   set everything up and run the main job on the sample blog
-# make test   set everything up and run the tests, the linter and the type checker
+# make check  the linter, the type checker and the quick tests: under two minutes
+# make test   set everything up and run all tests, the linter and the type checker
 # make setup  only set everything up, in .venv
 # make clean  remove what the other targets made
 
@@ -8,14 +9,20 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test setup lint types clean
+.PHONY: demo check test setup lint types clean
 .DELETE_ON_ERROR:
 
 demo: setup
 	$(BIN)/penname demo
 
+# A file's tests stay in one process; more than four processes would need more memory than they save time.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
+check: $(VENV)/.ready-for-tests lint types
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow'
+
 test: $(VENV)/.ready-for-tests lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(VENV)/.ready-for-tests
 	$(BIN)/ruff check .
