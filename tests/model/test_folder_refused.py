@@ -33,7 +33,7 @@ def copy(llama: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "gpt2"}, "a gpt2 model.*Llama- and Qwen3-style.*llama or qwen3"),
+        ({"model_type": "gpt2"}, "a gpt2 model.*Llama- and Qwen-style.*llama, qwen2 or qwen3"),
         ({"model_type": "mistral"}, "a mistral model"),
         ({"model_type": 7}, "without a model_type"),
         (
@@ -252,7 +252,7 @@ def test_the_first_foreign_name_is_named(copy: Path) -> None:
             weights[f"student.{name}"] = weights.pop(name)
 
     edit_weights(copy, rename)
-    with pytest.raises(InputError, match=r"it holds 'student\..*, which a plain Llama or Qwen3 has not"):
+    with pytest.raises(InputError, match=r"it holds 'student\..*, which a plain Llama or Qwen has not"):
         load_model(copy)
 
 

@@ -121,8 +121,6 @@ def load_tokenizer(folder: Path) -> "Tokenizer":
     It neither cuts nor pads what it is given. A missing or broken file, and a tokenizer that makes text grow, takes too
     long or loses it, is an `InputError`.
     """
-    from tokenizers import Tokenizer
-
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise InputError(f"{folder} holds no tokenizer.json: give a model folder that has one.")
@@ -131,8 +129,17 @@ def load_tokenizer(folder: Path) -> "Tokenizer":
             f"{path} has {path.stat().st_size / 1e6:,.0f} MB, more than a tokenizer can have: fetch the model again."
         )
     with _telling(f"{path} is not a tokenizer that can be read"):
-        tokenizer = Tokenizer.from_str(checked_parts(path.read_text(encoding="utf-8-sig")))
-    with _telling(f"{path} is not a tokenizer that can be used"):
+        text = path.read_text(encoding="utf-8-sig")
+    return checked_tokenizer(text, str(path))
+
+
+def checked_tokenizer(text: str, named: str) -> "Tokenizer":
+    """The tokenizer that `text` describes as JSON, checked part by part and tried out; `named` is for messages."""
+    from tokenizers import Tokenizer
+
+    with _telling(f"{named} is not a tokenizer that can be read"):
+        tokenizer = Tokenizer.from_str(checked_parts(text))
+    with _telling(f"{named} is not a tokenizer that can be used"):
         _try_out(tokenizer)
     return tokenizer
 

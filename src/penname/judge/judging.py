@@ -377,7 +377,7 @@ def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None
         if trained.get("from_scratch") or shipped is None:
             return None, shipped
         return Candidate(_hash(shipped), lambda: load_base(None)), shipped
-    if not path.is_dir():
+    if not path.exists():
         raise InputError(f"The base {path} is no longer there: give it with --base to compare with it.")
     return Candidate(_hash(path), lambda: load_base(path)), path if base_is_shipped(path) else shipped
 

@@ -3,7 +3,8 @@
 In: the folder `data/base` of the package, or any model folder. Out: a `LoadedModel`, replay texts.
 
     loaded = load_base(None)                    # the shipped one
-    loaded = load_base(Path("my/qwen3"))        # any Llama- or Qwen3-style folder
+    loaded = load_base(Path("my/qwen3"))        # any Llama- or Qwen-style folder
+    loaded = load_base(Path("my.gguf"))         # or such a file of llama.cpp's
     sizes = write_base(out, model, tokenizer, bits=5, replay_texts=texts, card="# The base")
 
 The files: `weights.safetensors` (packed by `quantise`, never unpickled), `tokenizer.json`, `card.md` and
@@ -23,6 +24,7 @@ from penname.core.errors import InputError, PennameError
 from penname.core.files import replacing_folder
 from penname.corpus.tokenizer import END_OF_TEXT, end_id, load_tokenizer, read_documents
 from penname.model.folder import RECOMMENDED, LoadedModel, check_vocabulary, load_model, read_card
+from penname.model.gguf_read import is_gguf, read_gguf
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_config import read_config, shown
 from penname.model.hf_weights import build, check_room, first_difference, named_weights
@@ -63,10 +65,12 @@ def base_is_shipped(folder: Path | None = None) -> bool:
 
 
 def load_base(path: Path | None = None, device: Device | None = None) -> LoadedModel:
-    """The shipped base, or the one in the model folder `path`; `device` moves the network there.
+    """The shipped base, or the one in the model folder or GGUF file `path`; `device` moves the network there.
 
-    Raises `PennameError` when the package carries none, `InputError` when the folder cannot be read.
+    Raises `PennameError` when the package carries none, `InputError` when the folder or file cannot be read.
     """
+    if path is not None and is_gguf(path):
+        return read_gguf(path, device)
     if path is not None:
         return load_packed(path, device) if base_is_shipped(path) else load_model(path, device)
     _check_shipped(WEIGHTS)
@@ -93,7 +97,7 @@ def _packed_config(header: PackedHeader, path: Path, remedy: str) -> GPTConfig:
     config, wrong = None, _strange_fields(header.about.get("config"))
     if wrong is None:
         said = header.about["config"]
-        kind = "qwen3" if said.get("qk_norm", True) else "llama"
+        kind = "qwen3" if said.get("qk_norm", True) else "qwen2" if said.get("qkv_bias") else "llama"
         config = read_config({**asdict(GPTConfig(0)), **said, "model_type": kind}, path, remedy)
         wrong = first_difference(config, header.shapes, "configuration")
     if config is None or wrong is not None:
@@ -109,7 +113,7 @@ def _strange_fields(said: Any) -> str | None:
     unknown = sorted(said.keys() - {each.name for each in fields(GPTConfig)})
     if unknown:
         return f"its network has {shown(unknown[0])}, which is not known here"
-    for name in ("qk_norm", "tie_word_embeddings"):
+    for name in ("qk_norm", "qkv_bias", "tie_word_embeddings"):
         if not isinstance(said.get(name, True), bool):
             return f"{name} is {shown(said[name])} where true or false is expected"
     return None

@@ -6,7 +6,7 @@ In: what the file holds, the tokens of the network. Out: the settings, and a sen
     # {}, ["temperature is 'hot', so the default of 1 is used"]
     settings = settings_from(usable, {"seed": 7})
 
-Model folders in Hugging Face's form: written whole or not at all, read from any Llama- or Qwen3-style model.
+Model folders in Hugging Face's form: written whole or not at all, read from any Llama- or Qwen-style model.
 
 In: a network and its tokenizer, or a folder. Out: a folder that `transformers` loads, or a `LoadedModel`.
 
@@ -306,7 +306,7 @@ def save_model(
 
 
 def load_model(folder: Path, device: Device | None = None) -> LoadedModel:
-    """Read a Llama- or Qwen3-style folder with its own tokenizer; the weights become float32.
+    """Read a Llama- or Qwen-style folder with its own tokenizer; the weights become float32.
 
     `device` moves the network there. Raises `InputError` for whatever cannot be read, with the reason.
     """

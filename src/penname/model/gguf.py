@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from gguf import GGML_QUANT_VERSION, GGMLQuantizationType, GGUFWriter, LlamaFileType, TokenType, quants
 
-from penname.core.errors import InputError, PennameError
+from penname.core.errors import InputError
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPTConfig
+from penname.model.hf_config import kind_of
 from penname.model.hf_weights import named_weights
 
 if TYPE_CHECKING:
-    from gguf import GGUFWriter
     from tokenizers import Tokenizer
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _SPLITS = {_CONTRACTIONS + r"\p{N}" + _REST: "qwen2", _CONTRACTIONS + r"\p{N}{1,3}" + _REST: "llama-bpe"}
 """Splitting patterns, and what llama.cpp calls them."""
-_NAMES = {
+TENSORS = {
     "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -40,7 +41,7 @@ _NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-_TABLES = {
+TABLES = {
     "model.embed_tokens.weight": "token_embd.weight",
     "model.norm.weight": "output_norm.weight",
     "lm_head.weight": "output.weight",
@@ -49,11 +50,6 @@ _TABLES = {
 
 def write_gguf(path: Path, loaded: LoadedModel, dtype: str) -> None:
     """Write `loaded` to `path`. Raises `InputError` for what llama.cpp would run otherwise than here."""
-    try:
-        from gguf import GGUFWriter
-    except ImportError as error:
-        raise PennameError("GGUF files need the package gguf: install penname with its extra gguf.") from error
-
     config = loaded.config
     if config.rope_scaling is not None:
         raise InputError(
@@ -61,7 +57,7 @@ def write_gguf(path: Path, loaded: LoadedModel, dtype: str) -> None:
             "with llama.cpp's own converter."
         )
     tokenizer = describe_tokenizer(loaded.tokenizer)
-    writer = GGUFWriter(path, "qwen3" if config.qk_norm else "llama")
+    writer = GGUFWriter(path, kind_of(config))
     try:
         _add_shape(writer, config, dtype)
         _add_tokenizer(writer, tokenizer, config.vocab_size, loaded.end)
@@ -103,9 +99,7 @@ def _split_name(pre_tokenizer: dict[str, Any]) -> str | None:
     return None
 
 
-def _add_shape(writer: "GGUFWriter", config: GPTConfig, dtype: str) -> None:
-    from gguf import GGML_QUANT_VERSION, LlamaFileType
-
+def _add_shape(writer: GGUFWriter, config: GPTConfig, dtype: str) -> None:
     types = {"f32": "ALL_F32", "f16": "MOSTLY_F16", "q8_0": "MOSTLY_Q8_0"}
     writer.add_name("penname")
     writer.add_file_type(LlamaFileType[types[dtype]])
@@ -124,9 +118,7 @@ def _add_shape(writer: "GGUFWriter", config: GPTConfig, dtype: str) -> None:
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
 
 
-def _add_tokenizer(writer: "GGUFWriter", described: dict[str, Any], room: int, end: int) -> None:
-    from gguf import TokenType
-
+def _add_tokenizer(writer: GGUFWriter, described: dict[str, Any], room: int, end: int) -> None:
     # The network may have more rows than the tokenizer has tokens.
     tokens = [f"[PAD{number}]" for number in range(room)]
     types = [int(TokenType.UNUSED)] * room
@@ -148,12 +140,8 @@ def _add_tokenizer(writer: "GGUFWriter", described: dict[str, Any], room: int, e
     writer.add_add_bos_token(False)
 
 
-def _add_weight(
-    writer: "GGUFWriter", name: str, weight: npt.NDArray[np.float32], config: GPTConfig, dtype: str
-) -> None:
-    from gguf import GGMLQuantizationType, quants
-
-    if not config.qk_norm and name.endswith(("q_proj.weight", "k_proj.weight")):
+def _add_weight(writer: GGUFWriter, name: str, weight: npt.NDArray[np.float32], config: GPTConfig, dtype: str) -> None:
+    if interleaved(config, name):
         weight = _interleave(weight, config.head_dim)
     kind = "f32" if weight.ndim == 1 else dtype
     if kind == "q8_0" and weight.shape[1] % 32:
@@ -163,10 +151,16 @@ def _add_weight(
 
 
 def _gguf_name(name: str) -> str:
-    if name in _TABLES:
-        return _TABLES[name]
-    _, _, layer, part = name.removesuffix(".weight").split(".", 3)
-    return f"blk.{layer}.{_NAMES[part]}.weight"
+    if name in TABLES:
+        return TABLES[name]
+    name, _, last = name.rpartition(".")
+    _, _, layer, part = name.split(".", 3)
+    return f"blk.{layer}.{TENSORS[part]}.{last}"
+
+
+def interleaved(config: GPTConfig, name: str) -> bool:
+    """Whether llama.cpp has the rows of this weight in another order than we have."""
+    return kind_of(config) == "llama" and name.endswith(("q_proj.weight", "k_proj.weight"))
 
 
 def _interleave(weight: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]:

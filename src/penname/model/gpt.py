@@ -2,8 +2,9 @@
 
 In: token ids. Out: logits, or the loss. RMSNorm (Zhang and Sennrich 2019) before each block, rotary positions (Su et
 al. 2021), normalised queries and keys (Henry et al. 2020), grouped-query attention (Ainslie et al. 2023), SwiGLU
-(Shazeer 2020), tied embeddings, no biases. Without `qk_norm` it is a Llama. Dropout and the bidirectional mode exist
-for training only: the saved weights load in `transformers.Qwen3ForCausalLM` and give the same logits.
+(Shazeer 2020), tied embeddings, no biases. Without `qk_norm` it is a Llama, with `qkv_bias` a Qwen2. Dropout and the
+bidirectional mode exist for training only: the saved weights load in `transformers.Qwen3ForCausalLM` and give the same
+logits.
 
     model = GPT(GPTConfig(vocab_size=16_384))
     logits = model(ids)                 # ids: (batch, tokens) -> (batch, tokens, vocab_size)
@@ -48,12 +49,14 @@ class GPTConfig:
     rms_norm_eps: float = 1e-6
     tie_word_embeddings: bool = True
     qk_norm: bool = True
+    qkv_bias: bool = False
     rope_scaling: RopeScaling | None = None
 
     def parameters(self) -> int:
         """Number of weights, tied ones counted once."""
         width, heads, groups = self.hidden_size, self.num_attention_heads, self.num_key_value_heads
         attention = width * self.head_dim * 2 * (heads + groups) + (2 * self.head_dim if self.qk_norm else 0)
+        attention += self.head_dim * (heads + 2 * groups) if self.qkv_bias else 0
         layer = attention + 3 * width * self.intermediate_size + 2 * width
         tables = self.vocab_size * width * (1 if self.tie_word_embeddings else 2)
         return tables + self.num_hidden_layers * layer + width
@@ -107,9 +110,9 @@ class Attention(nn.Module):
         super().__init__()
         width, dim = config.hidden_size, config.head_dim
         self.heads, self.groups, self.dim = config.num_attention_heads, config.num_key_value_heads, dim
-        self.q_proj = nn.Linear(width, self.heads * dim, bias=False)
-        self.k_proj = nn.Linear(width, self.groups * dim, bias=False)
-        self.v_proj = nn.Linear(width, self.groups * dim, bias=False)
+        self.q_proj = nn.Linear(width, self.heads * dim, bias=config.qkv_bias)
+        self.k_proj = nn.Linear(width, self.groups * dim, bias=config.qkv_bias)
+        self.v_proj = nn.Linear(width, self.groups * dim, bias=config.qkv_bias)
         self.o_proj = nn.Linear(self.heads * dim, width, bias=False)
         self.q_norm = RMSNorm(dim, config.rms_norm_eps) if config.qk_norm else nn.Identity()
         self.k_norm = RMSNorm(dim, config.rms_norm_eps) if config.qk_norm else nn.Identity()
@@ -231,6 +234,8 @@ class GPT(nn.Module):
             if weight.ndim == 2:
                 deviation = into_stream if name.endswith(("o_proj.weight", "down_proj.weight")) else 0.02
                 weight.copy_(torch.randn(weight.shape, generator=generator) * deviation)
+            elif name.endswith(".bias"):
+                weight.zero_()
         return self
 
     def hidden(
@@ -275,17 +280,23 @@ class GPT(nn.Module):
 
 def rotary_tables(config: GPTConfig, room: int) -> tuple[Tensor, Tensor]:
     """Cosine and sine tables (room, head_dim), computed in float32 as `transformers` does."""
-    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
-    frequencies = config.rope_theta**-steps
+    frequencies = _frequencies(config)
     if config.rope_scaling is not None:
-        frequencies = frequencies * _slowed(frequencies, config.rope_scaling)
+        frequencies = frequencies * rotary_factors(config, config.rope_scaling)
     angles = torch.outer(torch.arange(room, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 
 
-def _slowed(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
+def _frequencies(config: GPTConfig) -> Tensor:
+    steps = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    found: Tensor = config.rope_theta**-steps
+    return found
+
+
+def rotary_factors(config: GPTConfig, scaling: RopeScaling) -> Tensor:
     """What each rotary frequency is multiplied by: 1 / factor for the slow ones, 1 for the fast ones."""
+    frequencies = _frequencies(config)
     if scaling.rope_type == "linear":
         return torch.full_like(frequencies, 1 / scaling.factor)
     turns = scaling.original_max_position_embeddings * frequencies / (2 * math.pi)

@@ -5,7 +5,8 @@ In: what the file holds. Out: a `GPTConfig`, or an `InputError` that says why th
     config = read_config(json.loads(text), path)
     fields = config_fields(config, end=0, dtype="float32")
 
-The fields and their defaults are those of `transformers`' `LlamaConfig` and `Qwen3Config`, versions 4.57 to 5.
+The fields and their defaults are those of `transformers`' `LlamaConfig`, `Qwen2Config` and `Qwen3Config`, versions 4.57
+to 5.
 """
 
 import reprlib
@@ -16,7 +17,7 @@ from penname.core.errors import InputError
 from penname.core.files import read_json
 from penname.model.gpt import GPTConfig, RopeScaling
 
-ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 """The `model_type`s that are readable, and the class that each names in `architectures`."""
 REMEDY = "fetch the model again"
 _RANGES = {
@@ -36,7 +37,7 @@ _short.maxlevel = 2
 
 def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
     """The fields of `config.json`; old and new names stand side by side, so that each version finds its own."""
-    kind = "qwen3" if config.qk_norm else "llama"
+    kind = kind_of(config)
     scaling = _scaling_fields(config.rope_scaling)
     return {
         "architectures": [ARCHITECTURES[kind]],
@@ -55,9 +56,9 @@ def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
         "rope_scaling": scaling,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta, **(scaling or {})},
         "tie_word_embeddings": config.tie_word_embeddings,
-        "attention_bias": False,
+        **({} if kind == "qwen2" else {"attention_bias": False}),
         "attention_dropout": 0.0,
-        **({"use_sliding_window": False, "sliding_window": None} if config.qk_norm else {"mlp_bias": False}),
+        **({"mlp_bias": False} if kind == "llama" else {"use_sliding_window": False, "sliding_window": None}),
         "initializer_range": 0.02,
         "use_cache": True,
         "bos_token_id": end,
@@ -65,6 +66,11 @@ def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
         "dtype": dtype,
         "torch_dtype": dtype,
     }
+
+
+def kind_of(config: GPTConfig) -> str:
+    """The `model_type` of a network of this shape; llama.cpp has the same names."""
+    return "qwen3" if config.qk_norm else "qwen2" if config.qkv_bias else "llama"
 
 
 def read_config(raw: Any, path: Path, remedy: str = REMEDY) -> GPTConfig:
@@ -88,12 +94,12 @@ class _Impossible(ValueError):
 def _checked(raw: dict[str, Any], path: Path) -> GPTConfig:
     raw = {key: value for key, value in raw.items() if value is not None}
     kind = _check_kind(raw, path)
-    qwen = kind == "qwen3"
+    qwen = kind != "llama"
     _check_plain(raw, path)
     heads = _whole(raw, "num_attention_heads")
     width = _whole(raw, "hidden_size")
-    # Qwen3's class has a head size of its own where the file gives none; Llama's divides.
-    head_dim = _whole(raw, "head_dim", default=128 if qwen else max(1, width // heads))
+    # Qwen3's class has a head size of its own where the file gives none; the others divide.
+    head_dim = _whole(raw, "head_dim", default=128 if kind == "qwen3" else max(1, width // heads))
     groups = _whole(raw, "num_key_value_heads", default=heads)
     if heads % groups:
         raise _Impossible(f"{heads} attention heads cannot share {groups} key/value heads")
@@ -112,7 +118,8 @@ def _checked(raw: dict[str, Any], path: Path) -> GPTConfig:
         rope_theta=_number({"rope_theta": 10_000.0, **raw, **rope}, "rope_theta"),
         rms_norm_eps=_number({"rms_norm_eps": 1e-6, **raw}, "rms_norm_eps"),
         tie_word_embeddings=bool(raw.get("tie_word_embeddings", False)),
-        qk_norm=qwen,
+        qk_norm=kind == "qwen3",
+        qkv_bias=kind == "qwen2",
         rope_scaling=_read_scaling(rope, raw, path),
     )
 
@@ -122,8 +129,8 @@ def _check_kind(raw: dict[str, Any], path: Path) -> str:
     if not isinstance(kind, str) or kind not in ARCHITECTURES:
         what = f"a {shown(kind)[1:-1]} model" if isinstance(kind, str) else "a model without a model_type"
         raise InputError(
-            f"{path} describes {what}: only Llama- and Qwen3-style language models can be read "
-            "(model_type llama or qwen3)."
+            f"{path} describes {what}: only Llama- and Qwen-style language models can be read "
+            "(model_type llama, qwen2 or qwen3)."
         )
     named = named if isinstance(named, list) else []
     if named and ARCHITECTURES[kind] not in named:
@@ -148,8 +155,8 @@ def _check_plain(raw: dict[str, Any], path: Path) -> None:
 
 
 def _slides(raw: dict[str, Any], path: Path) -> bool:
-    """Whether any layer attends in a sliding window, as `Qwen3Config` decides it."""
-    if raw["model_type"] != "qwen3" or not raw.get("use_sliding_window") or raw.get("sliding_window") is None:
+    """Whether any layer attends in a sliding window, as Qwen's configurations decide it."""
+    if raw["model_type"] == "llama" or not raw.get("use_sliding_window") or raw.get("sliding_window") is None:
         return False
     layers, first = raw.get("layer_types"), raw.get("max_window_layers", 28)
     if isinstance(layers, list):

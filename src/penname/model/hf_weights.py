@@ -32,6 +32,7 @@ _WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _KNOWN = re.compile(
     r"(lm_head|model\.embed_tokens|model\.norm|model\.layers\.\d+\.(input_layernorm|post_attention_layernorm"
     r"|self_attn\.[qkvo]_proj|self_attn\.[qk]_norm|mlp\.(gate|up|down)_proj))\.weight"
+    r"|model\.layers\.\d+\.self_attn\.[qkv]_proj\.bias"
 )
 MERGE = (
     "merge the two with peft (merge_and_unload, then save_pretrained and the tokenizer beside it) and give that folder"
@@ -101,10 +102,12 @@ def weight_shapes(config: GPTConfig) -> dict[str, tuple[int, ...]]:
         "mlp.up_proj": (inner, width),
         "mlp.down_proj": (width, inner),
     }
+    biases = {"q_proj": (queries,), "k_proj": (keys,), "v_proj": (keys,)} if config.qkv_bias else {}
     layers = range(config.num_hidden_layers)
     return {
         _TABLE: (config.vocab_size, width),
         **{f"model.layers.{i}.{part}.weight": shape for i in layers for part, shape in layer.items()},
+        **{f"model.layers.{i}.self_attn.{part}.bias": shape for i in layers for part, shape in biases.items()},
         "model.norm.weight": (width,),
         _HEAD: (config.vocab_size, width),
     }
@@ -120,8 +123,8 @@ class _Undrawn(TorchFunctionMode):
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if function in (nn.init.normal_, nn.init.kaiming_uniform_):
-            return kwargs["tensor"]
+        if function in (nn.init.normal_, nn.init.kaiming_uniform_, nn.init.uniform_):
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
         return function(*args, **kwargs)
 
 
@@ -201,7 +204,7 @@ def _check_names(folder: Path, config: GPTConfig, found: dict[str, tuple[tuple[i
     for name in shapes:
         if ".lora_" in name or ".base_layer." in name:
             raise InputError(f"{folder} holds an adapter beside its weights ({shown(name)}): {MERGE}.")
-        if name.endswith(".bias"):
+        if name.endswith(".bias") and not (config.qkv_bias and _KNOWN.fullmatch(name)):
             raise InputError(
                 f"{folder} holds a network with biases ({shown(name)}), which cannot be read here: use another base."
             )
@@ -221,7 +224,7 @@ def first_difference(config: GPTConfig, shapes: Mapping[str, tuple[int, ...]], w
     Takes no longer than the weights there are, however many layers the configuration names.
     """
     extra = next((name for name in shapes if not _KNOWN.fullmatch(name)), None)
-    foreign = f"it holds {shown(extra)}, which a plain Llama or Qwen3 has not" if extra is not None else None
+    foreign = f"it holds {shown(extra)}, which a plain Llama or Qwen has not" if extra is not None else None
     layers = {name.split(".")[2] for name in shapes if name.startswith("model.layers.")}
     if not layers and foreign:
         return foreign
@@ -236,7 +239,7 @@ def first_difference(config: GPTConfig, shapes: Mapping[str, tuple[int, ...]], w
         if shapes[name] != shape:
             return f"{name} has the shape {shapes[name]}, its {where} asks for {shape}"
     extra = next((name for name in shapes if name not in wanted), None)
-    return None if extra is None else f"it holds {shown(extra)}, which a plain Llama or Qwen3 has not"
+    return None if extra is None else f"it holds {shown(extra)}, which a plain Llama or Qwen has not"
 
 
 def check_room(config: GPTConfig, folder: Path) -> None:
@@ -285,4 +288,4 @@ def _begins(path: Path, mark: bytes) -> bool:
 
 
 def _mismatch(folder: Path, what: str) -> InputError:
-    return InputError(f"{folder} is not a whole Llama- or Qwen3-style model: {what}.")
+    return InputError(f"{folder} is not a whole Llama- or Qwen-style model: {what}.")

@@ -44,13 +44,14 @@ class Matrix:
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """One layer; `qk_norm` is (heads + groups, head_dim), None in a Llama.
+    """One layer; `qk_norm` is (heads + groups, head_dim) in a Qwen3, `bias` (heads + 2 groups, head_dim) in a Qwen2.
 
     The scales of the norms before `qkv` and `gate_up` are multiplied into them.
     """
 
     qkv: Matrix
     qk_norm: Tensor | None
+    bias: Tensor | None
     out: Matrix
     gate_up: Matrix
     down: Matrix
@@ -243,6 +244,8 @@ def _step(weights: DecodingWeights, cache: KVCache, ids: Tensor, places: int | T
     x = F.embedding(ids, weights.table)
     for number, layer in enumerate(weights.layers):
         mixed = layer.qkv(_normed(x, floor)).to(weights.dtype).view(count, -1, dim)
+        if layer.bias is not None:
+            mixed = mixed + layer.bias
         both = mixed[:, : heads + groups]
         if layer.qk_norm is not None:
             both = _normed(both, head_floor) * layer.qk_norm
@@ -310,10 +313,15 @@ def _layer_weights(layer: Layer, dtype: torch.dtype, int8: bool) -> LayerWeights
     before_attention = layer.input_layernorm.weight * root
     before_mlp = layer.post_attention_layernorm.weight * root
     mixed = torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight])
+    bias = None
+    if attention.q_proj.bias is not None:
+        bias = torch.cat([attention.q_proj.bias, attention.k_proj.bias, attention.v_proj.bias])
+        bias = bias.detach().to(dtype).view(-1, attention.dim)
     gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
     return LayerWeights(
         qkv=_matrix(mixed * before_attention, dtype, int8),
         qk_norm=scales,
+        bias=bias,
         out=_matrix(attention.o_proj.weight, dtype, int8),
         gate_up=_matrix(gate_up * before_mlp, dtype, int8),
         down=_matrix(mlp.down_proj.weight, dtype, int8),
