@@ -1,16 +1,16 @@
 """Exports: `transformers` loads the folder, llama.cpp runs the GGUF file, and nobody's files are overwritten."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import torch
 from tiny_models import VERSE, hugging_face_folder, random_model, tiny_tokenizer, trained_model
 
 from penname.core import events
-from penname.core.errors import InputError, PennameError
+from penname.core.errors import InputError
 from penname.corpus.tokenizer import encode_plain
 from penname.export.export import export_gguf, export_hf
 from penname.model.base import load_base, write_base
@@ -111,7 +111,6 @@ def test_what_an_export_lacks_is_said_and_it_is_read_again(tmp_path: Path) -> No
 
 
 def test_gguf_metadata_and_tensors(tmp_path: Path) -> None:
-    gguf = pytest.importorskip("gguf")
     loaded = loaded_model(random_model(vocab_size=323), tmp_path)
     path = export_gguf(loaded, tmp_path / "model.gguf", "q8_0")
     reader = gguf.GGUFReader(path)
@@ -152,7 +151,6 @@ def write_with_llama_cpp(path: Path, prompts: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("dtype", ["q8_0", "f16", "f32"])
 @pytest.mark.parametrize("qk_norm", [True, False], ids=["qwen3", "llama"])
 def test_llama_cpp_writes_what_transformers_writes(tmp_path: Path, dtype: Any, qk_norm: bool) -> None:
-    pytest.importorskip("gguf")
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as noise
 
@@ -174,7 +172,6 @@ def test_llama_cpp_writes_what_transformers_writes(tmp_path: Path, dtype: Any, q
 
 
 def test_where_the_gguf_file_goes(tmp_path: Path) -> None:
-    pytest.importorskip("gguf")
     loaded = loaded_model(trained_model(), tmp_path)
     assert export_gguf(loaded, tmp_path / "out", "f16") == tmp_path / "out" / "model-f16.gguf"
     assert export_gguf(loaded, tmp_path / "out", "f16").is_file()
@@ -192,7 +189,6 @@ def test_where_the_gguf_file_goes(tmp_path: Path) -> None:
 
 
 def test_what_gguf_cannot_hold(tmp_path: Path) -> None:
-    pytest.importorskip("gguf")
     scaled = loaded_model(random_model(rope_scaling=RopeScaling("linear", 2.0)), tmp_path)
     with pytest.raises(InputError, match="scaled rotary positions"):
         export_gguf(scaled, tmp_path / "x.gguf")
@@ -205,9 +201,3 @@ def test_what_gguf_cannot_hold(tmp_path: Path) -> None:
         export_gguf(LoadedModel(model, words, 0, model.config, tmp_path), tmp_path / "x.gguf")
     assert not list(tmp_path.glob("*.gguf"))
     assert not list(tmp_path.glob(".*"))
-
-
-def test_without_the_package_gguf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(PennameError, match="need the package gguf"):
-        export_gguf(loaded_model(random_model(), tmp_path), tmp_path / "x.gguf")
