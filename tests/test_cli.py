@@ -89,6 +89,7 @@ def test_the_log_is_json_lines(site: Path, here: Path) -> None:
     assert kinds[0] == "command" and "note" in kinds and "progress" not in kinds
 
 
+@pytest.mark.slow
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("doctor", "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -172,6 +173,7 @@ def test_ctrl_c_ends_quietly(site: Path) -> None:
         assert process.wait() == 130
 
 
+@pytest.mark.slow
 def test_any_character_can_be_printed_on_any_terminal(tmp_path: Path) -> None:
     title = "Žluťoučký 🐎 使用"
     site = make_site(tmp_path / "odd", [post(1, title=title, tags=("使用",))])
@@ -182,6 +184,7 @@ def test_any_character_can_be_printed_on_any_terminal(tmp_path: Path) -> None:
     assert found["longest"][0]["title"] == title
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="skipped: no such pipes on Windows")
 def test_a_closed_pipe_is_no_error(site: Path) -> None:
     read, write = os.pipe()
@@ -260,6 +263,7 @@ def test_shell_completion_is_offered() -> None:
     assert done.stdout.decode().split() == ["stats"]
 
 
+@pytest.mark.slow
 def test_train_then_write_then_train_again(
     site: Path, model: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,6 +287,7 @@ def test_train_refuses_a_blog_that_is_too_small(site: Path, capsys: pytest.Captu
     assert call("train", site, "--minutes", "-1") == 2
 
 
+@pytest.mark.slow
 def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 

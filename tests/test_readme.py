@@ -46,6 +46,7 @@ def run(command: str) -> str:
     return output.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("session", sessions(), ids=lambda session: session[0][0])
 def test_the_readme_shows_what_is_printed(
     session: list[tuple[str, list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

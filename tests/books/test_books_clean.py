@@ -368,6 +368,7 @@ def test_an_epub_whose_own_files_are_tangled_is_refused(monkeypatch: pytest.Monk
         clean_book(epub({"META-INF/container.xml": CONTAINER}), "epub")
 
 
+@pytest.mark.slow
 def test_shelf_text_wrapped_as_an_old_etext_comes_back(shared_data: Path) -> None:
     with bz2.open(shared_data / "books" / "heldout-gutenberg.txt.bz2", "rt", encoding="utf-8") as file:
         documents = file.read(1_500_000).split("<|endoftext|>\n")[:-1]
@@ -428,6 +429,7 @@ SHAPES = {
 # fmt: on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_time_of_cleaning_grows_with_the_text(name: str) -> None:
     def seconds(size: int) -> float:

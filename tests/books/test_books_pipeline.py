@@ -55,6 +55,7 @@ def documents(paths: list[Path]) -> list[str]:
     return [document.removesuffix("\n") for text in texts for document in text.split("<|endoftext|>\n")]
 
 
+@pytest.mark.slow
 def test_the_pipeline_writes_what_the_plain_shelf_writes(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run_pipeline(folder, out, OPTIONS, Engine(tasks=2))

@@ -182,6 +182,7 @@ def test_the_same_books_and_seed_give_the_same_bytes(tmp_path: Path, compression
     assert other.documents == 12 and (tmp_path / "two" / "index.tsv").read_text() != index
 
 
+@pytest.mark.slow
 def test_shards_are_cut_at_their_size_and_old_ones_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     books = tmp_path / "books"
     books.mkdir()

@@ -39,6 +39,7 @@ NOTES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 1, 20, 50, len(STORY)])
 @pytest.mark.parametrize("note", NOTES)
 def test_a_note_goes_and_the_book_behind_it_stays(note: str, place: int) -> None:

@@ -182,6 +182,7 @@ def test_compiling_is_only_tried_where_there_is_a_compiler(cpu: Device, monkeypa
     assert not dataclasses.replace(cpu, compiles=False).can_compile()
 
 
+@pytest.mark.slow
 def test_looking_at_devices_does_not_import_a_compiler() -> None:
     """Making an optimizer imports torch._dynamo and sympy: two seconds that only training should pay."""
     code = (

@@ -75,6 +75,7 @@ def test_nothing_is_left_when_a_reader_is_killed(temporary: Path, site: Path, en
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_is_left_when_a_command_is_killed_while_copying(temporary: Path, site: Path, end: str) -> None:

@@ -28,6 +28,7 @@ def test_a_package_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch
         pick_device("vulkan")
 
 
+@pytest.mark.slow
 def test_a_device_that_trains_as_the_cpu_does_passes() -> None:
     vulkan.test_step(torch.device("cpu"))
 

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "campaigns"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_mutated_databases_are_read_or_refused(seed: int) -> None:
     import mutate_databases

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_sites import posts, text_of
@@ -122,6 +123,7 @@ def test_of_html_what_is_seen_stays_and_the_rest_goes(source: str) -> None:
     assert not leftovers(text)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(HTML, max_size=4))
 def test_of_blocks_what_is_seen_stays_and_the_rest_goes(fragments: list[str]) -> None:

@@ -258,6 +258,7 @@ def seconds(text: str) -> float:
     return max(min(spent), 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", HOSTILE.split(";"))
 def test_time_grows_with_the_length(part: str) -> None:
     """Four times the text takes less than six times as long; when quadratic it takes sixteen."""

@@ -36,6 +36,7 @@ def assert_transformers_agrees(folder: Path, model: GPT) -> None:
     assert AutoTokenizer.from_pretrained(folder)(VERSE)["input_ids"] == encode_plain(tiny_tokenizer(), VERSE)
 
 
+@pytest.mark.slow
 def test_the_base_as_a_folder(tmp_path: Path) -> None:
     write_base(tmp_path / "base", random_model(), tiny_tokenizer(), 5, [VERSE], "# The base\n", group=32)
     loaded = load_base(tmp_path / "base")
@@ -148,6 +149,7 @@ def write_with_llama_cpp(path: Path, prompts: tuple[str, ...]) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["q8_0", "f16", "f32"])
 @pytest.mark.parametrize("qk_norm", [True, False], ids=["qwen3", "llama"])
 def test_llama_cpp_writes_what_transformers_writes(tmp_path: Path, dtype: Any, qk_norm: bool) -> None:
@@ -171,6 +173,7 @@ def test_llama_cpp_writes_what_transformers_writes(tmp_path: Path, dtype: Any, q
     assert write_with_llama_cpp(path, PROMPTS) == want
 
 
+@pytest.mark.slow
 def test_where_the_gguf_file_goes(tmp_path: Path) -> None:
     loaded = loaded_model(trained_model(), tmp_path)
     assert export_gguf(loaded, tmp_path / "out", "f16") == tmp_path / "out" / "model-f16.gguf"

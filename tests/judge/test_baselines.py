@@ -26,6 +26,7 @@ def test_an_error_comes_out(kind: str) -> None:
         found()
 
 
+@pytest.mark.slow
 def test_the_same_in_a_thread(judged: Judged) -> None:
     subject = make_subject(judged.workspace, judged.options)
     posts = scored_posts(subject, judged.options)

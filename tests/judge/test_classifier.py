@@ -20,6 +20,7 @@ PLAIN = ["the", "kettle", "was", "cold", "and", "nobody", "came", "to", "see", "
 ORNATE = ["moreover", "resplendent", "visages", "beheld", "therein", "sublime", "wherefore", "doth"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [0.1, 10.0, 1000.0])
 def test_logistic_regression_equals_scikit_learn(penalty: float) -> None:
     linear = pytest.importorskip("sklearn.linear_model")

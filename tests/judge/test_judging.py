@@ -65,6 +65,7 @@ def test_again_writes_a_row_from_kept_parts(owl: Judged, monkeypatch: pytest.Mon
     assert first["rep_4"] == second["rep_4"] and first["real_vs_generated_auc"] == second["real_vs_generated_auc"]
 
 
+@pytest.mark.slow
 def test_a_changed_model_is_judged_again_but_not_its_base(owl: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -87,6 +88,7 @@ def test_a_changed_model_is_judged_again_but_not_its_base(owl: Judged, monkeypat
     assert report.figures["test_bits_per_byte"] != owl.report.figures["test_bits_per_byte"]
 
 
+@pytest.mark.slow
 def test_a_judgement_that_was_stopped_goes_on_where_it_was(owl: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
     again = replace(owl.options, passages=10)
 

@@ -94,6 +94,7 @@ def test_passages_are_cut_and_the_cut_ones_have_not_ended() -> None:
     assert cut.text == "one two" and not cut.ended
 
 
+@pytest.mark.slow
 def test_the_guard_keeps_its_promise_with_a_real_network(judged: Judged) -> None:
     """A model that knows its posts by heart, and a guard of three words."""
     subject = make_subject(judged.workspace, judged.options)

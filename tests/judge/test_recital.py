@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from judged_blog import Judged
 from tiny_models import VERSE, random_model, tiny_tokenizer, trained_model
 
@@ -28,6 +29,7 @@ def loaded(model: GPT) -> LoadedModel:
     return LoadedModel(model, tiny_tokenizer(), 0, model.config, Path())
 
 
+@pytest.mark.slow
 def test_what_was_learned_by_heart_comes_out() -> None:
     posts = (PreparedPost(1, "", "", (), VERSE, "train"), PreparedPost(2, "", "", (), VERSE[::-1], "train"))
     device = pick_device("cpu")

@@ -76,6 +76,7 @@ def test_each_weight_is_stored_once(folder: Path, tmp_path: Path) -> None:
     assert set(sizes) == {"weights.safetensors", "tokenizer.json", "card.md", "replay.txt.bz2"}
 
 
+@pytest.mark.slow
 def test_a_folder_instead_of_the_shipped_base(tmp_path: Path, absent: None) -> None:
     theirs = hugging_face_folder(tmp_path / "llama", "llama")
     with torch.no_grad():

@@ -22,6 +22,7 @@ def campaign() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_a_short_round(campaign: ModuleType, tmp_path: Path) -> None:
     campaign.write_originals(tmp_path)
     found = [campaign.try_one(tmp_path, 7, number) for number in range(40)]

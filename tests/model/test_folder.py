@@ -108,6 +108,7 @@ def test_its_tokenizer_gives_the_same_ids(tmp_path: Path) -> None:
     assert len(theirs) == tiny_tokenizer().get_vocab_size()
 
 
+@pytest.mark.slow
 def test_it_writes_the_same_text_in_transformers(tmp_path: Path) -> None:
     save(tmp_path / "model", trained_model())
     theirs = load_in_transformers(tmp_path / "model")

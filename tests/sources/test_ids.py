@@ -102,6 +102,7 @@ def test_any_number_of_64_bits_is_itself(tmp_path: Path, number: int) -> None:
         assert not site.notes
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.none(), st.integers(-5, 5), st.floats(), st.text(max_size=3), st.binary(max_size=3))))
 def test_numbers_are_unique_and_repeatable(values: list[object]) -> None:
     first, second = ([numbers.of(value) for value in values] for numbers in (Numbers(), Numbers()))

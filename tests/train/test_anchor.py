@@ -89,6 +89,7 @@ def test_the_rows_of_a_part_are_those_that_its_stream_gives() -> None:
             assert batch[row].tolist() == other.windows(number, 1)[0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sliced", [True, False])
 def test_the_teacher_speaks_of_the_rows_that_are_named_and_reads_no_other(
     base: GPT, sliced: bool, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +125,7 @@ def test_the_teacher_reads_the_replayed_rows_of_a_step(base: GPT, monkeypatch: p
     assert torch.cat(read).tolist() == replayed.tolist(), "a quarter of 24 rows, in their order"
 
 
+@pytest.mark.slow
 def test_with_the_base_beside_it_less_is_forgotten_and_as_much_is_learned(base: GPT) -> None:
     """The replay is short and read many times: by heart it is no English; soft targets are learned otherwise."""
     plan = plan_of(steps=200, share=0.5, matrix_lr=3e-3)

@@ -142,6 +142,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="skipped: Windows has no such limit")
 def test_files_that_may_not_be_so_large_leave_the_one_before(tmp_path: Path) -> None:
     """A real write that fails, in another process, whose limit is not ours."""
@@ -163,6 +164,7 @@ for step in range(1, 100_000):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     generator = random.Random(0)
     model = GPT(SHAPE)

@@ -17,7 +17,7 @@ from penname.train.checkpoint import newest_checkpoint
 SLOW = "PENNAME_SLOW"
 KILLS = 50 if os.environ.get(SLOW) else 6
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="skipped: this system cannot fork")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="skipped: this system cannot fork")]
 
 
 def test_a_run_that_is_killed_at_random_moments_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:

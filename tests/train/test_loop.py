@@ -47,6 +47,7 @@ def test_it_learns() -> None:
     assert figures[-1] < figures[0] - 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -253,6 +254,7 @@ def test_a_run_whose_time_is_over_ends_though_more_steps_were_wanted(monkeypatch
     assert trainer.fit().steps <= 10
 
 
+@pytest.mark.slow
 def test_with_one_window_left_activations_are_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = losses(fit(dropout=0.0))
     model, run = make(dropout=0.0)

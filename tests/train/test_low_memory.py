@@ -53,6 +53,7 @@ def run_under(limit: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_process_halves_the_micro_batch_and_keeps_the_losses() -> None:
     free, limited = run_under(0), run_under(130 * 2**20)
     assert free["said"] == []

@@ -80,6 +80,7 @@ def test_adamw_makes_the_steps_of_torchs_own(fused: bool) -> None:
     assert ours.grad is None
 
 
+@pytest.mark.slow
 def test_no_step_imports_the_compiler() -> None:
     code = """
 import sys, torch

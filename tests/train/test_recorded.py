@@ -53,11 +53,13 @@ def make(device: Device, micro: int = 4, **changes: Any) -> tuple[GPT, Run]:
 WAYS: list[dict[str, Any]] = [{}, {"micro": 3}, {"masked": 0.5}, {"teacher_share": 0.9, "matrices": "adamw"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_replayed_steps_learn_what_plain_ones_do(way: dict[str, Any]) -> None:
     check(CPU, CARD, way, exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_on_a_gpu(way: dict[str, Any]) -> None:
     cards = [device for device in find_devices()[0] if device.records]

@@ -19,6 +19,8 @@ from penname.train import adapt, plan
 from penname.train.blog import TrainOptions, train_site
 from penname.train.measure import Speeds
 
+pytestmark = pytest.mark.slow
+
 SPIN = "import time\nstart = time.monotonic()\nwhile time.monotonic() - start < 120: pass"
 WORDS = "the owl sea boat honey money star guitar note pig ring hill moon quince spoon sand wind tree".split()  # noqa: SIM905
 

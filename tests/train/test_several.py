@@ -18,6 +18,8 @@ from penname.train import pretrain as module
 from penname.train.checkpoint import newest_checkpoint, read_state
 from penname.train.pretrain import PretrainOptions, pretrain
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 name = "tiny"
 [shape]

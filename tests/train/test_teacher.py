@@ -60,6 +60,7 @@ def gap(student: GPT, teacher: GPT) -> float:
     return float((theirs.exp() * (theirs - ours)).sum(-1).mean())
 
 
+@pytest.mark.slow
 def test_a_student_comes_nearer_to_its_teacher(teacher: GPT) -> None:
     before = weights_mark(teacher)
     alone, taught = fit(steps=100), fit(steps=100, teacher=teacher, teacher_share=0.8)
@@ -153,6 +154,7 @@ def plain_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "pick_device", lambda *_: CPU)
 
 
+@pytest.mark.slow
 def test_a_taught_run_goes_on_to_the_same_losses_and_with_no_other_teacher(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_taught_run_goes_on_to_the_same_losses_and_with_no_other_teacher(
     assert size < 4 * 4 * whole.model.config.parameters(), "a teacher in a checkpoint"
 
 
+@pytest.mark.slow
 def test_two_processes_learn_from_a_teacher_what_one_does(here: Path) -> None:
     taught(here, "one", recipe="tiny.toml")
     tokenizer = str(here / "teacher" / "tokenizer.json")

@@ -45,6 +45,7 @@ def scratch(**changes: Any) -> TrainOptions:
     return TrainOptions(**{"from_scratch": True, "steps": 6, "anyway": True, "device": "cpu"} | changes)
 
 
+@pytest.mark.slow
 def test_from_scratch_the_model_loads_and_the_losses_are_kept(site: Path) -> None:
     trained = train_site(site, scratch())
     assert trained.done
@@ -59,6 +60,7 @@ def test_from_scratch_the_model_loads_and_the_losses_are_kept(site: Path) -> Non
     assert train_site(site, scratch(seed=2)).done
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_with_the_same_command(site: Path, tmp_path: Path) -> None:
     whole = train_site(site, scratch(workspace=tmp_path / "whole"))
 
@@ -79,6 +81,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_command(site: Path, tmp_pa
     assert records[0]["losses"] == records[1]["losses"]
 
 
+@pytest.mark.slow
 def test_a_base_is_adapted_with_its_replay(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = tiny_tokenizer()
     texts = [f"Once upon a time, in year {number}, an owl went to sea." for number in range(30)]

@@ -66,6 +66,7 @@ def searched(folder: Path, proposer: str, sittings: tuple[int, ...], monkeypatch
     return [tuple(sorted(record.values.items())) for record in records if record.group == SEARCH]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proposer", ["random", "tpe", "nudge"])
 def test_a_study_of_three_sittings_draws_what_one_of_a_single_sitting_draws(
     proposer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

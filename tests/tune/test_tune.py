@@ -32,6 +32,8 @@ from penname.tune.report import tuned_sections
 from penname.tune.study import open_storage
 from penname.tune.tune import TuneOptions, TuneReport, tune_site, tune_workspace
 
+pytestmark = pytest.mark.slow
+
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 
 

@@ -27,6 +27,7 @@ def test_the_noise_floor_comes_first_with_three_seeds(tmp_path: Path, monkeypatc
     assert len(records) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proposer", ["tpe", "nudge", "random"])
 def test_a_winner_is_found_run_on_fresh_seeds_and_kept(
     proposer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,8 @@ from penname.model.gpt import GPT
 from penname.train import blog as training
 from penname.train.blog import Trained, TrainOptions, train_site
 
+pytestmark = pytest.mark.slow
+
 CPU = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
 CANARIES = make_canaries(8, seed=0)
 MASKED = [canary for canary in CANARIES if canary.kind != "code"]

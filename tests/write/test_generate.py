@@ -46,6 +46,7 @@ def slow_greedy(model, prompt, count, context):
     return tokenizer().decode(everything[-count:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("post", POSTS)
 def test_a_post_is_finished_and_ends_by_itself(post):
     prompt = " ".join(post.split(" ")[:4])
@@ -211,6 +212,7 @@ def test_the_penalty_keeps_a_loop_from_going_on():
     assert len(set(free)) > len(set(loop))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [GREEDY, SamplingSettings(temperature=0.8, max_tokens=60, seed=2)])
 @pytest.mark.parametrize("longest", [1, 3, 5])
 def test_the_guard_holds(settings, longest):

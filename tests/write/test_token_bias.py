@@ -64,6 +64,7 @@ def stands(texts: list[list[int]]) -> np.ndarray:
     return np.bincount([token for text in texts for token in text[_SKIPPED:]], minlength=CONFIG.vocab_size)
 
 
+@pytest.mark.slow
 def test_what_is_drawn_comes_near_to_what_stands_in_the_texts(model, texts):
     plain = expected_counts(model, texts, TRUNCATED)
     bias = fit_token_bias(model, texts, TRUNCATED, pick_device("cpu"), end=0)
@@ -93,6 +94,7 @@ def test_no_more_tokens_are_read_than_asked(model, texts):
     assert some == fit_token_bias(model, texts[:2], TRUNCATED, device, end=0)
 
 
+@pytest.mark.slow
 def test_a_bound_of_their_own_for_words_counts(model, texts):
     apart = replace(TRUNCATED, min_p=0.9, word_min_p=0.02)
     words = torch.arange(CONFIG.vocab_size) >= 20

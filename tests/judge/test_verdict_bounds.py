@@ -1,0 +1,181 @@
+"""Where each sentence of the verdict begins and ends: just on one side of its figure, and just on the other."""
+
+from typing import Any
+
+import pytest
+from test_verdict import FAR, GOOD_FIGURES
+
+from penname.judge.subject import Training
+from penname.judge.verdict import (
+    AT_LEAST,
+    AT_MOST,
+    GOOD,
+    HELP,
+    NOT,
+    Check,
+    Limit,
+    check_figures,
+    find_verdict,
+    headline,
+    ordinal,
+)
+from penname.judge.voice import Figure
+
+SMALL, LARGE = 44_000_000, 300_000_000
+
+
+def sentences(kind: str, weights: int = SMALL, training: Training | None = None, **changes: Any) -> list[str]:
+    found = find_verdict(GOOD_FIGURES | changes, training or Training(), FAR, weights)
+    return [each.text for each in found if each.kind == kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told", "not_told"),
+    [
+        (GOOD, "gain_percent", -5.0, -4.9),
+        (GOOD, "real_vs_generated_auc", 0.85, 0.851),
+        (GOOD, "delta_percentile", 90, 90.1),
+        (GOOD, "extraction_rate", 0.0, None),
+        (GOOD, "extraction_tried", 200, 0),
+        (NOT, "real_vs_generated_auc", 0.851, 0.85),
+        (NOT, "delta_percentile", 90.1, 90),
+        (NOT, "known_word_rate", 0.969, 0.9701),
+        (NOT, "looping_rate", 0.021, 0.02),
+        (NOT, "private_leaks", 1, 0),
+        (NOT, "forgetting_bits_per_byte", 0.051, 0.05),
+        (NOT, "copy_ratio_8gram_unguarded", 2.01, 2.0),
+        (NOT, "extraction_rate", 0.0101, 0.01),
+    ],
+)
+def test_a_sentence_more_beyond_its_figure(kind: str, name: str, told: Any, not_told: Any) -> None:
+    beyond, before = (sentences(kind, **{name: value}) for value in (told, not_told))
+    assert len(beyond) == len(before) + 1
+
+
+def test_every_good_sentence_needs_all_its_figures() -> None:
+    for name in ("gain_percent", "test_bits_per_byte", "base_test_bits_per_byte"):
+        assert len(sentences(GOOD, **{name: None})) == 3, name
+    assert len(sentences(GOOD, side="validation")) == 3, "figures of the side that was judged"
+    other = {"validation_bits_per_byte": 1.31, "base_validation_bits_per_byte": 1.5}
+    assert "1.31" in sentences(GOOD, side="validation", **other)[0]
+    assert len(sentences(GOOD, halves_auc=None)) == 4 and "52" not in "".join(sentences(GOOD, halves_auc=None))
+
+
+def test_of_a_large_network_nothing_is_said_about_facts() -> None:
+    assert len(sentences(NOT, 200_000_000)) == 0 and len(sentences(NOT, 199_999_999)) == 1
+    assert "2 million" in sentences(NOT, 2_000_000)[0]
+    assert "1,999,999" in sentences(NOT, 1_999_999)[0]
+
+
+def test_reciting_is_two_posts_and_one_in_a_hundred_or_twice_the_usual() -> None:
+    def recites(**changes: Any) -> bool:
+        return headline(GOOD_FIGURES | changes) == headline(GOOD_FIGURES | {"copy_ratio_8gram_unguarded": 9})
+
+    assert not recites(extraction_rate=0.01, extraction_tried=1000)
+    assert recites(extraction_rate=0.0101, extraction_tried=1000)
+    assert not recites(extraction_rate=0.05, extraction_tried=30), "a post and a half is no more than one"
+    assert recites(extraction_rate=0.05, extraction_tried=31)
+    assert not recites(extraction_rate=0.05, extraction_tried=None)
+    assert not recites(copy_ratio_8gram_unguarded=2.0) and recites(copy_ratio_8gram_unguarded=2.1)
+
+
+def test_what_is_recited_is_told_in_figures() -> None:
+    both = sentences(NOT, extraction_rate=0.05, copy_ratio_8gram_unguarded=3.5)[1]
+    assert "5.0%" in both and "3.5 times" in both
+    assert "times" not in sentences(NOT, extraction_rate=0.05, copy_ratio_8gram_unguarded=1.0)[1]
+    assert "1.1 times" in sentences(NOT, extraction_rate=0.05, copy_ratio_8gram_unguarded=1.1)[1]
+    assert "%" not in sentences(NOT, extraction_rate=0.0, copy_ratio_8gram_unguarded=3.5)[1]
+    assert "10 of 200" in sentences(GOOD, extraction_rate=0.009, extraction_tried=1_111)[-1].replace("1,111", "200")
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("gain_percent", -2.0, -1.9),
+        ("looping_rate", 0.1, 0.11),
+        ("known_word_rate", 0.941, 0.939),
+        ("real_vs_generated_auc", 0.85, 0.86),
+        ("delta_percentile", 90, 91),
+    ],
+)
+def test_the_headline_changes_at_its_figure(name: str, one: float, other: float) -> None:
+    good = headline(GOOD_FIGURES)
+    assert headline(GOOD_FIGURES | {name: one}) == good != headline(GOOD_FIGURES | {name: other})
+
+
+def test_the_headline_without_figures() -> None:
+    other = headline(GOOD_FIGURES | {"delta_percentile": 99})
+    for name in ("real_vs_generated_auc", "delta_percentile"):
+        assert headline(GOOD_FIGURES | {name: None}) != headline(GOOD_FIGURES)
+    assert headline(GOOD_FIGURES | {"delta_percentile": None}) == other
+    assert headline(GOOD_FIGURES | {"gain_percent": None}) == headline(GOOD_FIGURES)
+    assert headline(GOOD_FIGURES | {"heldout_known_word_rate": None}) == headline(GOOD_FIGURES)
+
+
+def helps(weights: int = LARGE, training: Training | None = None, **changes: Any) -> list[str]:
+    return sentences(HELP, weights, training, **changes)
+
+
+def test_at_most_two_things_help_and_the_last_resort_is_more_posts() -> None:
+    assert len(helps()) == 1 and "400,000" in helps()[0]
+    assert len(helps(looping_rate=0.5, forgetting_bits_per_byte=0.2, training_words=100)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "not_told"),
+    [
+        ("looping_rate", 0.021, 0.02),
+        ("training_words", 59_999, 60_000),
+        ("gain_percent", -4.9, -5.0),
+        ("forgetting_bits_per_byte", 0.051, 0.05),
+    ],
+)
+def test_what_helps_begins_at_its_figure(name: str, told: float, not_told: float) -> None:
+    assert len(helps(**{name: told})) == 2 and len(helps(**{name: not_told})) == 1
+
+
+def test_more_passes_help_only_where_little_was_forgotten() -> None:
+    assert len(helps(gain_percent=-1.0, forgetting_bits_per_byte=0.029)) == 2
+    assert len(helps(gain_percent=-1.0, forgetting_bits_per_byte=0.03)) == 1
+    assert "1.0%" in helps(gain_percent=-1.0)[0] and "0.010" in helps(gain_percent=-1.0)[0]
+    assert "0.0%" in helps(gain_percent=3.0)[0] and len(helps(gain_percent=-1.0, forgetting_bits_per_byte=None)) == 2
+
+
+def test_a_larger_base_helps_a_small_network_whose_text_is_told_apart() -> None:
+    assert len(helps(SMALL, real_vs_generated_auc=0.701)) == 2
+    assert len(helps(SMALL, real_vs_generated_auc=0.7)) == 1
+    assert len(helps(200_000_000, real_vs_generated_auc=0.8)) == 1
+    assert len(helps(199_999_999, real_vs_generated_auc=0.8)) == 2
+    assert len(find_verdict(GOOD_FIGURES | {"real_vs_generated_auc": 0.8}, Training(), [], SMALL)) == 6
+
+
+def test_a_run_whose_best_was_in_its_first_three_quarters_was_too_long() -> None:
+    def best_at(place: int) -> Training:
+        return Training(curve=((0, 2.0), (place, 1.0), (100, 1.5)))
+
+    assert len(helps(training=best_at(74))) == 2 and "74%" in helps(training=best_at(74))[0]
+    assert len(helps(training=best_at(75))) == 1
+
+
+def test_the_two_habits_that_are_furthest_off_are_named() -> None:
+    habits = [Figure(name, got, own, 1.0) for name, got, own in (("commas", 50, 20), ("dots", 3, 5), ("colons", 2, 1))]
+    found = find_verdict(GOOD_FIGURES | {"delta_percentile": 95}, Training(), habits, SMALL)
+    text = " ".join(each.text for each in found if each.kind == NOT)
+    assert "commas 50.0" in text and "20.0" in text and "dots 3.0" in text and "colons" not in text
+
+
+def test_an_error_of_two_standard_errors_is_beyond_doubt() -> None:
+    limit = Limit("rep_4", AT_MOST, 0.02)
+    assert Check(limit, 0.06, False, 0.04, 0.02).beyond == 0
+    assert Check(limit, 0.06, False, 0.04, 0.019).beyond == pytest.approx(0.002)
+    assert "0.04" in Check(limit, 0.06, False, 0.04, 0.02).sentence
+    assert [check.met for check in check_figures([limit], {"rep_4": 0.02})] == [True]
+    assert [check.met for check in check_figures([Limit("rep_4", AT_LEAST, 0.02)], {"rep_4": 0.02})] == [True]
+    assert check_figures([Limit("rep_4", AT_LEAST, 0.5)], {"rep_4": 0.2})[0].short == pytest.approx(0.3)
+    assert check_figures([limit], {"rep_4": 0.01})[0].short == 0
+
+
+def test_ordinals_of_a_hundred_and_more() -> None:
+    assert [ordinal(n) for n in (0, 10, 14, 19, 20, 22, 23, 101, 110, 111, 113, 121)] == (
+        ["0th", "10th", "14th", "19th", "20th", "22nd", "23rd", "101st", "110th", "111th", "113th", "121st"]
+    )
