@@ -44,7 +44,7 @@ def as_blocks(text: str) -> object:
 def as_posts(text: str) -> object:
     """Twenty posts of one text, cut where it happens to be cut."""
     size = len(text) // 20 + 1
-    texts = [(number, text[number * size : (number + 1) * size]) for number in range(20)]
+    texts = [(str(number), text[number * size : (number + 1) * size]) for number in range(20)]
     found = find_boilerplate(texts)
     return [remove_boilerplate(text, found) for _, text in texts], find_duplicates(texts)
 
@@ -53,7 +53,7 @@ class Sized:
     """A post for the split, which looks at words and nothing else."""
 
     def __init__(self, number: int) -> None:
-        self.id, self.date, self.words = number, f"20{number % 30:02}-01-01", number * 7919 % 3000
+        self.id, self.date, self.words = str(number), f"20{number % 30:02}-01-01", number * 7919 % 3000
 
 
 def as_many_posts(text: str) -> object:

@@ -28,26 +28,26 @@ def vocabulary(rng: random.Random, size: int = 20_000) -> list[str]:
     return ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(size)]
 
 
-def make_texts(posts: int, words: int) -> list[tuple[int, str]]:
+def make_texts(posts: int, words: int) -> list[tuple[str, str]]:
     """Return `(id, text)` pairs, the same ones for the same arguments."""
     rng = random.Random(posts)
     known = vocabulary(rng)
     shares = list(accumulate(1 / (rank + 2) for rank in range(len(known))))
     quotation = " ".join(rng.choices(known, cum_weights=shares, k=60)) + "."
-    texts: list[tuple[int, str]] = []
+    texts: list[tuple[str, str]] = []
     for number in range(posts):
         chosen = rng.choices(known, cum_weights=shares, k=words)
         if number % 50 == 49:
             chosen = texts[-rng.randint(1, 40)][1].split(" ")
             chosen[rng.randrange(len(chosen))] = "edited"
-            texts.append((number, " ".join(chosen)))
+            texts.append((str(number), " ".join(chosen)))
             continue
         parts = [" ".join(chosen[start : start + 60]).capitalize() + "." for start in range(0, words, 60)]
         if number % 10 == 0:
             parts.insert(len(parts) // 2, quotation)
         if number % 2:
             parts.append(FOOTERS[number % 4 // 2])
-        texts.append((number, "\n\n".join(parts)))
+        texts.append((str(number), "\n\n".join(parts)))
     return texts
 
 

@@ -73,7 +73,7 @@ def test_stats_table(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_prepare_makes_the_default_workspace(site: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("prepare", site) == 0
     workspace = Workspace(here / "my-blog.penname")
-    assert len(json.loads(workspace.text.read_text(encoding="utf-8"))) == 20
+    assert len(json.loads(workspace.text.read_text(encoding="utf-8"))["posts"]) == 20
     assert workspace.tokenizer.exists() and workspace.log.exists()
     captured = capsys.readouterr()
     assert captured.out == f"{workspace.folder}: 20 posts, 1,000 words.\n"
@@ -298,7 +298,7 @@ def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -
     run_demo(chosen, Console(width=100))
     out = capsys.readouterr().out
     assert "943" in out and "A draft in Pepys's voice" in out
-    assert len(json.loads((here / "demo" / "text.json").read_text(encoding="utf-8"))) == 943
+    assert len(json.loads((here / "demo" / "text.json").read_text(encoding="utf-8"))["posts"]) == 943
     assert sample_site().exists()
 
 

@@ -23,8 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shapes import SHAPES
 
-from penname.corpus.read import ReadOptions, clean_row
-from penname.sources.publii import EDITORS, Row
+from penname.corpus.read import ReadOptions, clean_post
+from penname.sources.post import Post
+from penname.sources.publii import EDITORS
 
 SLOWEST = 10.0
 """Seconds that one mutant may take."""
@@ -188,9 +189,9 @@ def _changed(rng: random.Random, text: str) -> str:
 
 def outcome_of(text: str, editor: str, options: ReadOptions) -> str:
     """Read a mutant; return `read`, `empty`, `left out` or what went wrong."""
-    row = Row(1, text[:80], "slug", "2020-01-02", text, editor, frozenset({"published"}), ("a",))
+    post = Post("1", None, text[:80], "2020-01-02", "en", ("a",), text, editor)
     try:
-        cleaned = clean_row(row, options)
+        cleaned = clean_post(post, options)
         if cleaned.reason:
             return "left out"
         for found in (cleaned.post.text, cleaned.post.title):

@@ -17,7 +17,7 @@ from penname.core.files import private_folder, sweep
 READING = """
 import sys, time
 from pathlib import Path
-from penname.sources.find import open_site
+from penname.sources.publii_site import open_site
 with open_site(Path(sys.argv[1])):
     print("in", flush=True)
     time.sleep(60)

@@ -75,7 +75,7 @@ def test_a_post_over_budget_is_left_out_with_its_title_and_the_reason(
     assert [entry.text for entry in reading.posts] == ["One.", "Two."]
     tangled = "too tangled: reading it took more than 0 seconds or all memory"
     assert reading.left_out == (
-        LeftOut(2, "Post 2", tangled),
-        LeftOut(3, "Post 3", tangled),
-        LeftOut(4, "Post 4", "too long: 0 million characters, at most 0 are read"),
+        LeftOut("2", "Post 2", tangled),
+        LeftOut("3", "Post 3", tangled),
+        LeftOut("4", "Post 4", "too long: 0 million characters, at most 0 are read"),
     )

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penname.corpus import stats as languages
-from penname.corpus.read import Post
+from penname.corpus.read import CleanPost
 from penname.corpus.stats import Language, language_of, languages_of
 
 SAMPLES = {
@@ -38,21 +38,21 @@ def test_any_text_has_an_answer(text: str) -> None:
 
 def test_counts_by_words() -> None:
     texts = [SAMPLES["de"], SAMPLES["en"] * 3, SAMPLES["de"], "Hi"]
-    posts = [Post(n, "", "", (), text, len(text.split())) for n, text in enumerate(texts)]
+    posts = [CleanPost(n, "", "", (), text, len(text.split())) for n, text in enumerate(texts)]
     english, german, unknown = languages_of(posts)
     assert (english.code, english.posts, english.name) == ("en", 1, "English")
     assert (german.code, german.posts, german.words) == ("de", 2, 30)
     assert unknown == Language("unknown", 1, 1)
 
 
-def written_in(code: str, number: int) -> Post:
+def written_in(code: str, number: int) -> CleanPost:
     """A post of eighty words, some of them its own."""
     rng = random.Random(f"{code}{number}")
     words = rng.choices(SAMPLES[code].rstrip(".").split(), k=70) + [
         f"{rng.choice('bcdfg')}{rng.randrange(999)}" for _ in "1234567890"
     ]
     rng.shuffle(words)
-    return Post(number, "", "", (), " ".join(words), len(words))
+    return CleanPost(number, "", "", (), " ".join(words), len(words))
 
 
 def test_a_blog_that_has_shown_its_language_is_not_guessed_at_for_every_post(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_a_blog_that_has_shown_its_language_is_not_guessed_at_for_every_post(mon
     monkeypatch.setattr(languages, "language_of", lambda text: guessed.append(text) or classify(text))
     posts = [written_in("en", number) for number in range(300)]
     others = [written_in(code, number) for code in ("de", "es", "fr", "ru") for number in range(5)]
-    found = languages_of([*posts, *others, Post(999, "", "", (), "Hi", 1)])
+    found = languages_of([*posts, *others, CleanPost(999, "", "", (), "Hi", 1)])
     assert {item.code: item.posts for item in found} == {"en": 300, "de": 5, "es": 5, "fr": 5, "ru": 5, "unknown": 1}
     assert len(guessed) < 100
 

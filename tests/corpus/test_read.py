@@ -15,8 +15,9 @@ from penname.core import events
 from penname.core.errors import InputError
 from penname.corpus.read import LeftOut, Reading, ReadOptions, count_words, iter_posts, read_blog, tell
 from penname.corpus.repeats import Boilerplate
-from penname.sources.find import open_site, sample_site
+from penname.sources.find import sample_site
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 LEFTOVERS = (
     "<p",
@@ -44,7 +45,7 @@ def test_posts_in_each_editor(tmp_path: Path) -> None:
         post(3, text="Some *Markdown*.", core='{"editor":"markdown"}'),
     )
     first, second, third = iter_posts(site)
-    assert (first.id, first.title, first.date, first.tags) == (1, "A title", "1970-01-02", ("a", "b"))
+    assert (first.id, first.title, first.date, first.tags) == ("1", "A title", "1970-01-02", ("a", "b"))
     assert (first.text, first.words) == ("Some HTML.\n\nTwo.", 3)
     assert (second.text, third.text) == ("A block.", "Some Markdown.")
 
@@ -62,17 +63,17 @@ def test_reading_counts_and_lists_the_empty_posts(tmp_path: Path) -> None:
         displayName="Ann's\u200b blog",
     )
     reading = read_blog(site)
-    assert [entry.id for entry in reading.posts] == [1]
+    assert [entry.id for entry in reading.posts] == ["1"]
     assert reading.left_out == (
-        LeftOut(2, "Post 2", "empty: it has a title only"),
-        LeftOut(3, "Post 3", "empty: it has a title only"),
-        LeftOut(4, "Post 4", "no text: it holds a picture only"),
-        LeftOut(5, "Post 5", "no text is left after cleaning"),
+        LeftOut("2", "Post 2", "empty: it has a title only"),
+        LeftOut("3", "Post 3", "empty: it has a title only"),
+        LeftOut("4", "Post 4", "no text: it holds a picture only"),
+        LeftOut("5", "Post 5", "no text is left after cleaning"),
     )
     assert (reading.selected, reading.links, reading.images, reading.words) == (5, 1, 1, 2)
     assert reading.editors == {"tinymce": 5}
     assert reading.counts.drafts == 1
-    assert reading.urls == {1: "https://a.example/post-1.html"}
+    assert reading.posts[0].url == "https://a.example/post-1.html"
     assert (reading.name, reading.display_name, reading.language) == ("blog", "Ann's blog", "en")
 
 
@@ -85,11 +86,11 @@ def test_options(tmp_path: Path) -> None:
         post(4, status="published,trashed"),
     )
     plain = read_blog(site)
-    assert [entry.id for entry in plain.posts] == [1]
+    assert [entry.id for entry in plain.posts] == ["1"]
     assert "x = 1" not in plain.posts[0].text and "ann@" not in plain.posts[0].text
     assert plain.masked == {"e-mail": 1}
     all_of_it = read_blog(site, ReadOptions(pages=True, drafts=True, trashed=True, code=True, keep_private=True))
-    assert [entry.id for entry in all_of_it.posts] == [1, 2, 3, 4]
+    assert [entry.id for entry in all_of_it.posts] == ["1", "2", "3", "4"]
     assert "x = 1" in all_of_it.posts[0].text and "ann@example.org" in all_of_it.posts[0].text
     assert not all_of_it.masked
     pages = read_blog(site, ReadOptions(pages=True))
@@ -136,7 +137,7 @@ def test_boilerplate_is_taken_out_and_listed(tmp_path: Path) -> None:
     assert [entry.text for entry in reading.posts] == list(STORIES)
     assert [entry.words for entry in reading.posts] == [len(story.split()) for story in STORIES]
     assert [(entry.id, entry.reason) for entry in reading.left_out] == [
-        (9, "nothing is left but paragraphs that many posts repeat")
+        ("9", "nothing is left but paragraphs that many posts repeat")
     ]
     assert reading.selected == 5 and reading.duplicates == ()
     kept = read_blog(site, ReadOptions(keep_boilerplate=True))
@@ -147,13 +148,13 @@ def test_duplicates_stay_and_are_listed(tmp_path: Path) -> None:
     text = "".join(f"<p>{story}</p>" for story in STORIES)
     site = blog(tmp_path, post(1, text=text), post(2, text=text + "<p>One more line.</p>"), post(3))
     reading = read_blog(site)
-    assert [entry.id for entry in reading.posts] == [1, 2, 3]
-    assert [(found.id, found.of) for found in reading.duplicates] == [(1, 2)]
+    assert [entry.id for entry in reading.posts] == ["1", "2", "3"]
+    assert [(found.id, found.of) for found in reading.duplicates] == [("1", "2")]
 
 
 def test_duplicate_in_a_real_site(shared_data: Path) -> None:
     reading = read_blog(shared_data / "publii" / "FLINT-Camp__flint_build.sqlite")
-    assert {frozenset((found.id, found.of)) for found in reading.duplicates} >= {frozenset((2, 11))}
+    assert {frozenset((found.id, found.of)) for found in reading.duplicates} >= {frozenset(("2", "11"))}
 
 
 def test_tell_says_what_was_done(tmp_path: Path) -> None:
@@ -264,7 +265,7 @@ def test_closing_early_removes_the_copy(tmp_path: Path, monkeypatch: pytest.Monk
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     posts = iter_posts(blog(tmp_path, post(1), post(2)))
-    assert isinstance(posts, Iterator) and next(posts).id == 1
+    assert isinstance(posts, Iterator) and next(posts).id == "1"
     posts.close()  # type: ignore[attr-defined]
     assert list(temporary.iterdir()) == []
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from penname.corpus.read import LeftOut, Post, Reading, read_blog
+from penname.corpus.read import CleanPost, LeftOut, Reading, read_blog
 from penname.corpus.repeats import Boilerplate, Duplicate
 from penname.corpus.stats import blog_stats
 from penname.corpus.stats_table import print_stats
 from penname.sources.find import sample_site
-from penname.sources.publii import Counts
+from penname.sources.post import Counts
 
 ENGLISH = "We walked along the river in the morning and talked about the books that we had read. "
 
 
-def post(number: int, words: int, date: str = "2020-05-05", tags: tuple[str, ...] = ()) -> Post:
+def post(number: int, words: int, date: str = "2020-05-05", tags: tuple[str, ...] = ()) -> CleanPost:
     text = " ".join((ENGLISH.split() * (words // 17 + 1))[:words])
-    return Post(number, f"Post {number}", date, tags, text, words)
+    return CleanPost(str(number), f"Post {number}", date, tags, text, words)
 
 
-def reading(*posts: Post, left_out: tuple[LeftOut, ...] = (), **fields: object) -> Reading:
+def reading(*posts: CleanPost, left_out: tuple[LeftOut, ...] = (), **fields: object) -> Reading:
     values: dict[str, object] = {
         "name": "blog",
         "display_name": "My [bold]blog[/bold]",
@@ -53,7 +53,7 @@ def test_figures() -> None:
         post(1, 100, "2019-01-01", ("a", "b")),
         post(2, 300, "2020-01-01", ("b",)),
         post(3, 100, ""),
-        left_out=(LeftOut(4, "Empty", "empty: it has a title only"),),
+        left_out=(LeftOut("4", "Empty", "empty: it has a title only"),),
     )
     stats = blog_stats(made)
     assert (stats.posts, stats.posts_with_text, stats.words, stats.average_words) == (4, 3, 500, 125.0)
@@ -79,12 +79,12 @@ def test_ten_longest_at_most() -> None:
 
 
 def test_json() -> None:
-    stats = blog_stats(reading(post(1, 50), left_out=(LeftOut(2, "Empty", "why"),)))
+    stats = blog_stats(reading(post(1, 50), left_out=(LeftOut("2", "Empty", "why"),)))
     back = json.loads(json.dumps(stats.to_json()))
     for key in ("posts", "words", "average_words", "links", "longest", "largest_post_share"):
         assert key in back
     assert back["longest"] == [{"date": "2020-05-05", "title": "Post 1", "words": 50}]
-    assert back["left_out"] == [{"id": 2, "title": "Empty", "reason": "why"}]
+    assert back["left_out"] == [{"id": "2", "title": "Empty", "reason": "why"}]
     assert back["counts"] == {"live": 2, "pages": 2, "drafts": 0, "trashed": 0}
     assert back["verdict"]["level"] == "refuse" and back["verdict"]["sentences"]
 
@@ -93,18 +93,18 @@ def test_repeats_are_shown_with_their_titles() -> None:
     made = reading(
         post(1, 100),
         post(2, 90),
-        duplicates=(Duplicate(2, 1, 0.934),),
+        duplicates=(Duplicate("2", "1", 0.934),),
         boilerplate=(Boilerplate("Subscribe to my [b]newsletter[/b]!\n" + "word " * 40, 12),),
     )
     back = json.loads(json.dumps(blog_stats(made).to_json()))
-    assert back["duplicates"] == [{"id": 2, "title": "Post 2", "of": 1, "of_title": "Post 1", "similarity": 0.934}]
+    assert back["duplicates"] == [{"id": "2", "title": "Post 2", "of": "1", "of_title": "Post 1", "similarity": 0.934}]
     assert back["boilerplate"][0]["posts"] == 12
     text = printed(made)
     assert "93%" in text and "Subscribe to my [b]newsletter[/b]! word" in text and "..." in text
 
 
 def test_blog_of_empty_posts_only() -> None:
-    made = reading(left_out=(LeftOut(1, "", "empty: it has a title only"),))
+    made = reading(left_out=(LeftOut("1", "", "empty: it has a title only"),))
     stats = blog_stats(made)
     assert (stats.posts, stats.words, stats.average_words, stats.largest_post_share) == (1, 0, 0.0, 0.0)
     assert stats.verdict.level == "refuse"

@@ -12,6 +12,7 @@ from judged_blog import Judged
 
 from penname.core import events
 from penname.core.errors import InputError
+from penname.corpus.masked import Masked
 from penname.judge import fit, judging, passages, recital
 from penname.judge.figures import MEANINGS
 from penname.judge.judging import judge_workspace, make_subject, read_rows
@@ -177,7 +178,9 @@ def test_what_cannot_be_judged_is_said(owl: Judged, tmp_path: Path) -> None:
 
 
 def test_masked_items_are_looked_for(judged: Judged) -> None:
-    subject = replace(make_subject(judged.workspace, judged.options), items=("ann@example.org", "+44 20 7946 0958"))
+    subject = replace(
+        make_subject(judged.workspace, judged.options), masked=Masked.of(("ann@example.org", "+44 20 7946 0958"), "s")
+    )
     found = recital.measure_private(subject, ["Write to ann@example.org or call 020 7946 0958.", "Nothing here."])
     assert [leak.item for leak in found.leaks] == ["ann@example.org"]
     assert found.items == 2 and "ann@example.org" in found.looks_private and not found.in_posts

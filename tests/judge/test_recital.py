@@ -8,7 +8,6 @@ from tiny_models import VERSE, random_model, tiny_tokenizer, trained_model
 
 from penname.core.device import pick_device
 from penname.corpus.prepare import PreparedPost
-from penname.corpus.read import ReadOptions
 from penname.judge.judging import make_subject
 from penname.judge.recital import (
     Canary,
@@ -16,13 +15,11 @@ from penname.judge.recital import (
     check_canaries,
     largest_rate,
     make_canaries,
-    masked_items,
     measure_extraction,
 )
 from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
-from penname.sources.find import sample_site
 
 
 def loaded(model: GPT) -> LoadedModel:
@@ -31,7 +28,7 @@ def loaded(model: GPT) -> LoadedModel:
 
 @pytest.mark.slow
 def test_what_was_learned_by_heart_comes_out() -> None:
-    posts = (PreparedPost(1, "", "", (), VERSE, "train"), PreparedPost(2, "", "", (), VERSE[::-1], "train"))
+    posts = (PreparedPost("1", "", "", (), VERSE, "train"), PreparedPost("2", "", "", (), VERSE[::-1], "train"))
     device = pick_device("cpu")
     subject = Subject("verse", posts, (), (), Candidate("k", lambda: loaded(trained_model())))
     found = measure_extraction(subject, Parts(None), device, JudgeOptions())
@@ -54,9 +51,8 @@ def test_a_planted_secret_that_was_learned_is_found() -> None:
     assert check_canaries(loaded(random_model()), [], device) == []
 
 
-def test_masked_items_of_a_site(judged: Judged) -> None:
-    assert masked_items(sample_site(), ReadOptions(keep_private=True)) == masked_items(sample_site())
-    assert make_subject(judged.workspace, judged.options).items is None
+def test_a_workspace_of_an_older_penname_has_no_masked_items(judged: Judged) -> None:
+    assert make_subject(judged.workspace, judged.options).masked is None
 
 
 def test_none_of_many_says_how_sure_it_is() -> None:

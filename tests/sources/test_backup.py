@@ -13,8 +13,8 @@ from publii_site import make_database, make_site, post
 
 from penname.core.errors import InputError
 from penname.sources import publii_backup as backup
-from penname.sources.find import open_site
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 Entry = tuple[str, bytes]
 

@@ -15,8 +15,8 @@ from publii_site import make_database, make_site, post
 
 from penname.core.errors import InputError, PennameError
 from penname.sources import publii_snapshot as snapshot
-from penname.sources.find import open_site
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 
 def complaint(path: Path) -> str:

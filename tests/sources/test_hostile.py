@@ -12,8 +12,8 @@ from penname.core import events
 from penname.core.errors import InputError
 from penname.sources import publii
 from penname.sources import publii_snapshot as snapshot
-from penname.sources.find import open_site
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 
 def changed(path: Path, *statements: str) -> Path:

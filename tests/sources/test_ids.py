@@ -13,9 +13,9 @@ from publii_site import SCHEMA, make_database, post
 
 from penname.core.workspace import Workspace, open_workspace
 from penname.corpus.prepare import PrepareOptions, load_text, prepare
-from penname.sources.find import open_site
 from penname.sources.ids import Numbers, whole_number
 from penname.sources.publii import count_rows, iter_rows
+from penname.sources.publii_site import open_site
 
 ID = SCHEMA["posts"].partition(",")[0]
 WORDS = " ".join(f"word{number}" for number in range(80))
@@ -117,7 +117,8 @@ def test_a_text_id_goes_all_the_way(tmp_path: Path) -> None:
     workspace = open_workspace(tmp_path / "w", "site")
     first = prepare(database, workspace, PrepareOptions())
     assert len(first.posts) == 8 == len(load_text(workspace))
-    assert all(isinstance(each["id"], int) for each in json.loads(workspace.text.read_text(encoding="utf-8")))
+    written = json.loads(workspace.text.read_text(encoding="utf-8"))
+    assert all(each["id"].isdecimal() for each in written["posts"])
     before = Workspace(workspace.folder).read()["steps"]
     assert prepare(database, workspace, PrepareOptions()).corpus == first.corpus
     assert workspace.read()["steps"] == before

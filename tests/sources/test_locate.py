@@ -6,9 +6,9 @@ import pytest
 from publii_site import make_database, make_site, post
 
 from penname.core.errors import InputError
-from penname.sources.find import open_site
 from penname.sources.locate import locate
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 
 def complaint(path: Path) -> str:

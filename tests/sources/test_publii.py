@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from publii_site import DAY, add_posts, make_database, post
 
 from penname.core.errors import InputError
-from penname.sources.find import open_site
-from penname.sources.publii import Counts, Row, count_rows, editor_of, is_block_json, iso_day, iter_rows
+from penname.sources.post import Counts
+from penname.sources.publii import Row, count_rows, editor_of, is_block_json, iso_day, iter_rows
+from penname.sources.publii_site import open_site
 
 BLOCKS = '[{"id":1,"type":"publii-paragraph","content":"Hello","config":{}}]'
 # Counted by hand from `SELECT status, count(*) ... GROUP BY status`: live, pages, drafts, trashed.

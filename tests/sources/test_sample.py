@@ -9,8 +9,10 @@ from types import ModuleType
 import pytest
 
 from penname.core.errors import PennameError
-from penname.sources.find import open_site, sample_site
-from penname.sources.publii import Counts, count_rows, iter_rows
+from penname.sources.find import sample_site
+from penname.sources.post import Counts
+from penname.sources.publii import count_rows, iter_rows
+from penname.sources.publii_site import open_site
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "build_sample.py"
 

@@ -13,8 +13,8 @@ from publii_site import add_posts, leave_hot_journal, make_database, make_site, 
 
 from penname.core import events
 from penname.core.errors import InputError
-from penname.sources.find import open_site
 from penname.sources.publii import iter_rows
+from penname.sources.publii_site import open_site
 
 
 def titles(path: Path) -> list[str]:
@@ -102,7 +102,7 @@ def test_address_of_a_post(tmp_path: Path, urls: dict[str, object], expected: st
     folder = make_site(tmp_path / "s", [post(1)], domain="https://a.example", advanced={"urls": urls})
     with open_site(folder) as opened:
         assert opened.post_url("first") == expected
-        assert opened.post_url("") == ""
+        assert opened.post_url("") is None
 
 
 def test_nothing_of_the_users_changes(site: Path) -> None:

@@ -62,7 +62,7 @@ def learn_by_heart(site: Path, base: Path, steps: int, **changes: Any) -> tuple[
     chosen = {"steps": steps, "rate": 5e-3, "share": 1.0, "passes": 20.0, "dropout": 0.0, "base": base, "anyway": True}
     options = TrainOptions(**{**chosen, **changes})
     trained = train_site(site, options)
-    return trained, judge_trained(trained, site, options)
+    return trained, judge_trained(trained, options)
 
 
 def checked(trained: Trained, canaries: list[Canary]) -> list[CanaryCheck]:

@@ -23,7 +23,7 @@ from penname.ask.passages import cut_passages, searchable
 from penname.ask.question_words import by_language
 from penname.core import events
 from penname.core.errors import InputError, PennameError
-from penname.core.files import is_disk_full, iter_json_list, replacing
+from penname.core.files import is_disk_full, iter_json_lines, replacing
 from penname.core.workspace import Workspace, is_writable, private_files
 
 VERSION = 1
@@ -267,7 +267,9 @@ def _update(connection: sqlite3.Connection, workspace: Workspace, digest: str) -
 def read_posts(workspace: Workspace) -> Iterator[dict[str, Any]]:
     """The posts of `text.json`: id, title, date, url and text of each."""
     what = "a blog's clean text (written by `penname prepare SITE`)"
-    for item in iter_json_list(workspace.text, what):
+    items = iter_json_lines(workspace.text, "posts", what)
+    next(items)
+    for item in items:
         if not isinstance(item, dict) or not isinstance(item.get("text"), str) or "id" not in item:
             raise InputError(f"{workspace.text} is not {what}: run `penname prepare SITE --again`.")
         named = {name: str(item.get(name) or "") for name in ("title", "date")}

@@ -196,9 +196,7 @@ Quick = Annotated[bool, Option("--quick", help="A fifth of the passages: for a C
 Passages = Annotated[int, Option(help="Passages that are written and compared.")]
 JudgedSite = Annotated[
     Path | None,
-    Option(
-        "--site", metavar="SITE", help="The site: look for its masked items in what the model writes.", parser=as_path
-    ),
+    Option("--site", metavar="SITE", help="Not needed any more.", parser=as_path, hidden=True),
 ]
 JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 

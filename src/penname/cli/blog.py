@@ -67,6 +67,7 @@ def prepare(
     from penname.corpus.prepare import PrepareOptions, workspace_for
     from penname.corpus.prepare import prepare as prepare_site
     from penname.corpus.read import ReadOptions
+    from penname.sources.find import open_source
 
     chosen = PrepareOptions(
         read=ReadOptions(pages, drafts, trashed, code, keep_private, keep_boilerplate),
@@ -76,10 +77,10 @@ def prepare(
         vocabulary=vocabulary,
         again=again,
     )
-    with showing():
-        place = workspace_for(site, workspace)
+    with showing(), open_source(site, chosen.read.wanted) as source:
+        place = workspace_for(source, workspace)
         with place.at_work("penname prepare"):
-            prepared = prepare_site(site, place, chosen)
+            prepared = prepare_site(source, place, chosen)
     say(f"{place.folder}: {prepared.count:,} posts, {prepared.words:,} words.")
 
 
@@ -141,7 +142,7 @@ def train(
     )
     with showing():
         trained = train_site(site, chosen)
-        report = judge_trained(trained, site, chosen, others=tuned_sections(trained.workspace)) if judged else None
+        report = judge_trained(trained, chosen, others=tuned_sections(trained.workspace)) if judged else None
     if report is not None:
         say("\n".join([*report.verdict, f"The report: {report.page}"]))
     say(

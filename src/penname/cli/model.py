@@ -4,6 +4,7 @@ import sys
 
 from penname.cli import arguments as given
 from penname.cli.app import app, model_meant, showing
+from penname.core import events
 from penname.core.errors import InputError
 from penname.core.terminal import say
 
@@ -92,9 +93,11 @@ def judge(
     from penname.judge.subject import JudgeOptions
     from penname.tune.report import tuned_sections
 
-    chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, site=site, again=again)
+    chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, again=again)
     place = find_workspace(workspace)
     with showing(), place.at_work("penname judge"):
+        if site is not None:
+            events.note("--site is not needed any more: text.json holds digests of what was masked.")
         report = judge_workspace(place, chosen, tuned_sections(place))
     if as_json:
         print_json(report.figures)

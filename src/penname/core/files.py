@@ -92,6 +92,20 @@ def settle_folder(path: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def telling_full_disk(what: str) -> Iterator[None]:
+    """Turn a full temporary folder into a `PennameError`; `what` is kept there for a while."""
+    try:
+        yield
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise PennameError(
+            f"The disk that holds {tempfile.gettempdir()} is full: {what} of the blog are kept there for a while. Make "
+            "room, or set TMPDIR to a folder on another disk, and run the same command again."
+        ) from error
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Whether `error` says that a disk, or a quota, is full."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -254,46 +268,53 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def write_json_list(path: Path, items: Iterable[Any]) -> None:
-    """Write what `write_json` writes for a list of `items`, one item at a time, so that memory holds one only."""
+def write_json_lines(path: Path, head: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Write the JSON object `head` with the list `items` as its last key `name`.
+
+    Each item has a line of its own, so that memory holds one only, here and where it is read.
+    """
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-        start = "[\n "
+        file.write(json.dumps({**head, name: []}, ensure_ascii=False)[:-2])
+        start = "\n"
         for item in items:
-            file.write(start + json.dumps(item, ensure_ascii=False, indent=1).replace("\n", "\n "))
-            start = ",\n "
-        file.write("[]\n" if start.startswith("[") else "\n]\n")
+            file.write(start + json.dumps(item, ensure_ascii=False))
+            start = ",\n"
+        file.write("\n]}\n")
 
 
-def iter_json_list(path: Path, what: str) -> Iterator[Any]:
-    """Yield the items of a file that `write_json_list` wrote, one at a time; any other JSON list is read whole.
+def iter_json_lines(path: Path, name: str, what: str) -> Iterator[Any]:
+    """Yield the head of a file that `write_json_lines` wrote, then its items; any other layout is read whole.
 
-    A missing or broken file is an `InputError` that calls it `what`; so is JSON that is no list.
+    A bare list has an empty head. A missing or broken file is an `InputError` that calls it `what`.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _items(file)
+            yield from _items(file, name)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {what} is expected there.") from error
     except (ValueError, OSError) as error:
         raise InputError(f"{path} is not readable as {what}: {error}.") from error
 
 
-def _items(file: TextIO) -> Iterator[Any]:
-    """Yield the items of a JSON list; where each begins and ends on a line of its own, memory holds one of them."""
+def _items(file: TextIO, name: str) -> Iterator[Any]:
+    """Yield the head, then the items; where each has a line of its own, memory holds one of them."""
     first = file.readline()
-    if first != "[\n":
+    if not first.rstrip("\r\n").endswith(f'"{name}": ['):
         found = parse_json(first + file.read())
-        if not isinstance(found, list):
+        if isinstance(found, list):
+            found = {name: found}
+        if not isinstance(found, dict) or not isinstance(found.get(name), list):
             raise ValueError("it is not a list")
-        yield from found
+        items = found.pop(name)
+        yield found
+        yield from items
         return
-    lines: list[str] = []
+    yield from (head for head in [parse_json(first + "]}")] if head.pop(name) == [])
     for line in file:
-        lines.append(line)
-        if line in (" },\n", " }\n"):
-            yield parse_json("".join(lines).rstrip(",\n"))
-            lines = []
-    yield from parse_json("".join(["[", *lines]))
+        if line.startswith("]"):
+            return
+        yield parse_json(line.rstrip(",\r\n"))
+    raise ValueError("it is cut short")
 
 
 def read_json(path: Path, what: str) -> Any:

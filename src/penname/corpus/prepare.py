@@ -3,11 +3,13 @@
     workspace = workspace_for(Path("my-blog"))
     prepared = prepare(Path("my-blog"), workspace, PrepareOptions(tokenizer=True))
 
-In: a site and a workspace. Out: `text.json` (a JSON list, an object a post: id, title, date, tags, text, split) and
-`tokenizer.json` in the workspace. What is unchanged since the last time is not done again. What was left out, masked,
-repeated or capped is said.
+In: a path or an open source, and a workspace. Out: `text.json` and `tokenizer.json` in the workspace. `text.json` is an
+object: its `format`, the digests of what was `masked`, and `posts`, an object each (id, url, title, date, tags, text,
+split). It is all that training, judging and answering read: none of them sees the source. What is unchanged since the
+last time is not done again. What was left out, masked, repeated or capped is said.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,15 +19,21 @@ from typing import Any
 from penname import __version__
 from penname.core import events
 from penname.core.errors import InputError
-from penname.core.files import iter_json_list, replacing, write_json_list
+from penname.core.files import iter_json_lines, replacing, write_json_lines
 from penname.core.workspace import Step, Workspace, default_folder, file_hashes, open_workspace, run_step
-from penname.corpus.read import Head, Post, Reading, ReadOptions, identify, read_blog, site_name
+from penname.corpus.masked import Masked
+from penname.corpus.read import CleanPost, Head, Reading, ReadOptions, read_blog
 from penname.corpus.split import SIDES, TRAIN, Split, split_posts
+from penname.sources.find import opened
+from penname.sources.post import LIVE, Source
 
 PREPARE = Step("prepare", reads=(), writes=("text.json",))
 TOKENIZER = Step("tokenizer", reads=("text.json",), writes=("tokenizer.json",))
 _SHOWN = 5
-_FIELDS = {"id": int, "title": str, "date": str, "tags": list, "text": str, "split": str}
+FORMAT = 2
+"""Of `text.json`. The first was a bare list of posts, with numbers as ids and without addresses; it is still read."""
+_FIELDS = {"id": str, "title": str, "date": str, "tags": list, "text": str, "split": str, "url": str | None}
+_WHAT = "a blog's clean text (written by `penname prepare SITE`)"
 _SMALLEST, _LARGEST, _WORDS_PER_ENTRY = 512, 16_384, 64
 
 
@@ -55,12 +63,13 @@ class PrepareOptions:
 class PreparedPost:
     """One post of `text.json`; `split` is train, validation or test."""
 
-    id: int
+    id: str
     title: str
     date: str
     tags: tuple[str, ...]
     text: str
     split: str
+    url: str | None = None
 
     @property
     def document(self) -> str:
@@ -92,30 +101,31 @@ class Prepared:
         return tuple(post for post in self.posts if post.split == split)
 
 
-def workspace_for(site: Path, folder: Path | None = None) -> Workspace:
-    """The workspace of the blog at `site`: `folder`, or `<site>.penname` in the current directory; made if new.
+def workspace_for(site: Path | Source, folder: Path | None = None) -> Workspace:
+    """The workspace of the blog at `site`: `folder`, or `<name>.penname` in the current directory; made if new.
 
-    Raises `InputError` when `site` is no usable site or the folder belongs to something else.
+    Raises `InputError` when `site` is nothing that can be read or the folder belongs to something else.
     """
-    name = site_name(site)
-    return open_workspace(folder or default_folder(name), name)
+    with opened(site, site.wanted if isinstance(site, Source) else LIVE) as source:
+        return open_workspace(folder or default_folder(source.name), source.name)
 
 
-def prepare(site: Path, workspace: Workspace, options: PrepareOptions | None = None) -> Prepared:
+def prepare(site: Path | Source, workspace: Workspace, options: PrepareOptions | None = None) -> Prepared:
     """Write `text.json`, and `tokenizer.json` if asked for, unless nothing has changed.
 
-    Raises `InputError` when `site` is no usable site, holds no text, or an option is out of range.
+    Raises `InputError` when `site` is nothing that can be read, holds no text, or an option is out of range.
     """
     options = options or PrepareOptions()
     if not 0 < options.cap <= 1:
         raise InputError(f"--cap is a share above 0 and at most 1, not {options.cap:g}.")
     if options.tokenizer and options.vocabulary and not 260 <= options.vocabulary <= 65_536:
         raise InputError(f"--vocabulary must be between 260 and 65,536, not {options.vocabulary}.")
-    known = identify(site, options.read)
     chosen = {name: getattr(options, name) for name in ("how", "validation", "test", "cap")}
     settings = {**chosen, "read": asdict(options.read)}
-    inputs = {"site": known.digest, "penname": __version__, **settings}
-    run_step(workspace, PREPARE, inputs, lambda: _prepare(site, workspace, options), options.again)
+    with opened(site, options.read.wanted) as source:
+        inputs = {"site": source.digest, "penname": __version__, "format": FORMAT, **settings}
+        _tell_format(workspace)
+        run_step(workspace, PREPARE, inputs, lambda: _prepare(source, workspace, options), options.again)
     words = [post.words for post in iter_text(workspace)]
     corpus = file_hashes(workspace.folder, PREPARE.writes)["text.json"]
     workspace.write(corpus=corpus, settings=workspace.read().get("settings", {}) | {"prepare": settings})
@@ -143,12 +153,21 @@ def iter_text(workspace: Workspace) -> Iterator[PreparedPost]:
     """Read `text.json` one post at a time; raises what `load_text` raises, when it comes to it."""
     path, seen = workspace.text, set()
     workspace.check(PREPARE)
-    for number, item in enumerate(iter_json_list(path, "a blog's clean text (written by `penname prepare SITE`)")):
+    items = iter_json_lines(path, "posts", _WHAT)
+    _check_head(path, next(items))
+    for number, item in enumerate(items):
         post = _checked(path, number, item)
         if post.id in seen:
             raise InputError(f"{path} holds two posts of one id: run `penname prepare SITE --again`.")
         seen.add(post.id)
         yield post
+
+
+def load_masked(workspace: Workspace) -> Masked | None:
+    """The digests of the private data that were met in the posts; None where an older penname wrote the file."""
+    head = next(iter_json_lines(workspace.text, "posts", _WHAT))
+    _check_head(workspace.text, head)
+    return Masked.from_json(head["masked"]) if "masked" in head else None
 
 
 def choose_vocabulary(words: int) -> tuple[int, str]:
@@ -168,10 +187,10 @@ def choose_vocabulary(words: int) -> tuple[int, str]:
     return size, f"about one entry for every {_WORDS_PER_ENTRY} of {words:,} words"
 
 
-def _prepare(site: Path, workspace: Workspace, options: PrepareOptions) -> None:
-    reading = read_blog(site, options.read)
+def _prepare(source: Source, workspace: Workspace, options: PrepareOptions) -> None:
+    reading = read_blog(source, options.read)
     if not reading.posts:
-        raise InputError(f"{site} holds no text to learn from: its {reading.selected} posts are empty.")
+        raise InputError(f"{source.path} holds no text to learn from: its {reading.selected} posts are empty.")
     split = split_posts(
         reading.heads,
         [(item.id, item.of) for item in reading.duplicates],
@@ -182,12 +201,23 @@ def _prepare(site: Path, workspace: Workspace, options: PrepareOptions) -> None:
     _tell_reading(reading)
     _tell_repeats(reading, options)
     _tell_split(reading.heads, split, options)
-    write_json_list(workspace.text, (_as_json(post, split.sides[post.id]) for post in reading.posts))
+    head = {"format": FORMAT, "masked": Masked.of(reading.private, source.digest).to_json()}
+    write_json_lines(workspace.text, head, "posts", (_as_json(post, split.sides[post.id]) for post in reading.posts))
 
 
-def _as_json(post: Post, split: str) -> dict[str, Any]:
-    item = asdict(PreparedPost(post.id, post.title, post.date, post.tags, post.text, split))
-    return item | {"tags": list(post.tags)}
+def _as_json(post: CleanPost, split: str) -> dict[str, Any]:
+    names = ("id", "url", "title", "date", "tags", "text")
+    return {name: getattr(post, name) for name in names} | {"split": split}
+
+
+def _tell_format(workspace: Workspace) -> None:
+    """Say that the text of an older penname is prepared again, where there is such."""
+    if not workspace.text.is_file():
+        return
+    with contextlib.suppress(InputError):  # a broken file is told where it is read
+        found = next(iter_json_lines(workspace.text, "posts", _WHAT)).get("format", 1)
+        if found != FORMAT:
+            events.note(f"text.json is of an older penname (format {found}, now {FORMAT}): the blog is prepared again.")
 
 
 def _tell_reading(reading: Reading) -> None:
@@ -203,7 +233,7 @@ def _tell_reading(reading: Reading) -> None:
 
 def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
     """Say what stands in the blog more than once."""
-    titles = {post.id: post.title or str(post.id) for post in reading.heads}
+    titles = {post.id: post.title or post.id for post in reading.heads}
     if reading.duplicates:
         pairs = _some(f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates)
         many = _count(len(reading.duplicates), "near-duplicate post")
@@ -214,7 +244,7 @@ def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
         events.note(f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
 
 
-def _tell_split(posts: Sequence[Head | Post], split: Split, options: PrepareOptions) -> None:
+def _tell_split(posts: Sequence[Head | CleanPost], split: Split, options: PrepareOptions) -> None:
     """Say what is held out, and whether a post is so large that it is capped."""
     events.note(f"Split by {options.how}: {split.sentence()}.")
     if not split.figures["validation"].posts and not split.given_up:
@@ -255,17 +285,37 @@ def _training(workspace: Workspace) -> Iterator[PreparedPost]:
     return (post for post in iter_text(workspace) if post.split == TRAIN)
 
 
+def _check_head(path: Path, head: object) -> None:
+    """Raise `InputError` for a file of a newer penname, or with a head that is none of ours."""
+    found = head.get("format", 1) if isinstance(head, dict) else None
+    if type(found) is int and found > FORMAT:
+        raise InputError(f"{path} was written by a newer penname: bring penname up to date, or prepare the blog again.")
+    try:
+        if type(found) is not int or (found == FORMAT and not Masked.from_json(head["masked"])):  # type: ignore[index]
+            raise ValueError("its format is no number")
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path} is not readable as {_WHAT}: {error}.") from error
+
+
+def _renewed(item: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the first format as one of the second."""
+    if type(item.get("id")) is int:
+        return {**item, "id": str(item["id"])}
+    return item
+
+
 def _checked(path: Path, number: int, item: object) -> PreparedPost:
     """One object of `text.json` as a `PreparedPost`, or an `InputError` that names what is wrong with it."""
     advice = "run `penname prepare SITE --again`"
     if not isinstance(item, dict):
         raise InputError(f"{path}: entry {number + 1} is not an object: {advice}.")
+    item = _renewed(item)
     for name, kind in _FIELDS.items():
         if not isinstance(item.get(name), kind):
             raise InputError(f"{path}: entry {number + 1} has no usable {name!r}: {advice}.")
     if item["split"] not in SIDES:
         raise InputError(f"{path}: entry {number + 1} has the split {item['split']!r}: it is {', '.join(SIDES)}.")
-    values = {name: item[name] for name in _FIELDS}
+    values: dict[str, Any] = {name: item.get(name) for name in _FIELDS}
     return PreparedPost(**values | {"tags": tuple(map(str, item["tags"]))})
 
 

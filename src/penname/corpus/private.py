@@ -74,15 +74,22 @@ def mask_private(text: str) -> tuple[str, Counter[str]]:
 
     `find_private` finds nothing in the returned text, but for text made to defeat it.
     """
-    counts: Counter[str] = Counter()
+    text, items = mask_items(text)
+    return text, Counter(item.kind for item in items)
+
+
+def mask_items(text: str) -> tuple[str, list[Private]]:
+    """Return what `mask_private` returns, with the items themselves; their places are those of the pass they were
+    found in."""
+    masked: list[Private] = []
     items = find_private(text)
     for _ in range(_MOST_PASSES):
         if not items:
             break
-        counts.update(item.kind for item in items)
+        masked += items
         text, places = _replace(text, items)
         items = _find_around(text, places)
-    return text, counts
+    return text, masked
 
 
 def _replace(text: str, items: list[Private]) -> tuple[str, list[tuple[int, int]]]:

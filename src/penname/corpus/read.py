@@ -1,4 +1,10 @@
-"""`Post`, the one thing that leaves `blog/`; another CMS later is another reader of `Post`.
+"""From a source to clean posts: posts as they were written, then text, then `CleanPost`.
+
+In: a path that `open_source` takes, or an open source, and `ReadOptions`. Out: `CleanPost`s, one at a time
+(`iter_posts`), or a `Reading` of the whole blog with what was left out, what was masked and what repeats (`read_blog`).
+
+    for post in iter_posts(Path("my-blog")): print(post.title, post.words)
+    reading = read_blog(Path("my-blog"), ReadOptions(pages=True))
 
 Posts that are kept on disk, so that a blog of any size is read in the same memory.
 
@@ -6,81 +12,65 @@ Posts that are kept on disk, so that a blog of any size is read in the same memo
     store.add(post)
     store[0].text, store.heads[0].words, len(store)
 
-In: `Post`s, one at a time. Out: a sequence of `Post`s; what is short (id, title, date, tags, words) is also at hand in
-`heads` without a read. Texts lie in a temporary file without a name, which is gone with the process however it ends
+In: `CleanPost`s, one at a time. Out: a sequence of them; what is short (id, title, date, tags, words) is also at hand
+in `heads` without a read. Texts lie in a temporary file without a name, which is gone with the process however it ends
 (on Windows: deleted when it is closed); small blogs never reach the disk.
-
-From a site to clean posts: rows, then text, then `Post`.
-
-In: a path in any form that `open_site` takes, and `ReadOptions`. Out: `Post`s, one at a time (`iter_posts`),
-or a `Reading` of the whole blog with what was left out, what was masked and what repeats (`read_blog`).
-
-    for post in iter_posts(Path("my-blog")): print(post.title, post.words)
-    reading = read_blog(Path("my-blog"), ReadOptions(pages=True))
-
-What a site is called and what it says, without cleaning it: enough to know whether anything has changed.
-
-    known = identify(Path("my-blog"), ReadOptions())
-    known.name, known.digest      # "my-blog", "5f0c..."
-
-In: a site in any form, and what of it is read. Out: its name and a content hash over exactly the rows that the reader
-would read. What Publii changes besides (its own tables, the order of bytes in the file) does not count.
 """
 
-import contextlib
-import hashlib
 import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
 from penname.core import events
-from penname.core.errors import InputError, PennameError
-from penname.core.files import is_disk_full
+from penname.core.errors import InputError
+from penname.core.files import telling_full_disk
 from penname.corpus.budget import MOST_CHARACTERS, MOST_SECONDS, OverBudget, budget
 from penname.corpus.clean import clean_body, clean_title
 from penname.corpus.pieces import normalise
-from penname.corpus.private import mask_private
+from penname.corpus.private import find_private, mask_items, mask_private
 from penname.corpus.repeats import Boilerplate, Duplicate, Paragraphs, find_duplicates, remove_boilerplate
-from penname.sources.find import Site, open_site
-from penname.sources.publii import Counts, Row, count_rows, iter_rows
+from penname.sources.find import opened
+from penname.sources.post import Counts, Post, Source, Wanted
 
 
 @dataclass(frozen=True)
-class Post:
-    """One live post in clean text.
+class CleanPost:
+    """One post in clean text.
 
-    `date` is the ISO day of publication (UTC), `text` holds paragraphs separated by a blank line
-    (list items and headings on lines of their own), `words` counts white-space separated words of `text`.
+    `date` is the ISO day of publication, `url` the public address where it is known, `text` holds paragraphs separated
+    by a blank line (list items and headings on lines of their own), `words` counts white-space separated words of it.
     """
 
-    id: int
+    id: str
     title: str
     date: str
     tags: tuple[str, ...]
     text: str
     words: int
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A `Post` without its text."""
+    """A `CleanPost` without its text."""
 
-    id: int
+    id: str
     title: str
     date: str
     tags: tuple[str, ...]
     words: int
+    url: str | None = None
 
 
 _IN_MEMORY = 4 << 20
 """Bytes of text that are held before the file is made."""
 
 
-class PostStore(Sequence[Post]):
+class PostStore(Sequence[CleanPost]):
     """Posts in the order in which they were added; not for several threads at once."""
 
     def __init__(self) -> None:
@@ -90,15 +80,15 @@ class PostStore(Sequence[Post]):
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, prefix="penname-")  # noqa: SIM115
         weakref.finalize(self, self._file.close)
 
-    def add(self, post: Post) -> None:
+    def add(self, post: CleanPost) -> None:
         """Append a post."""
         self._spans.append(self._write(post.text))
-        self.heads.append(Head(post.id, post.title, post.date, post.tags, post.words))
+        self.heads.append(_head(post))
 
-    def replace(self, place: int, post: Post) -> None:
+    def replace(self, place: int, post: CleanPost) -> None:
         """Put `post` where another one was."""
         self._spans[place] = self._write(post.text)
-        self.heads[place] = Head(post.id, post.title, post.date, post.tags, post.words)
+        self.heads[place] = _head(post)
 
     def drop(self, places: set[int]) -> None:
         """Take some posts out; those behind them move up."""
@@ -109,7 +99,7 @@ class PostStore(Sequence[Post]):
     def text(self, place: int) -> str:
         """Read the text of one post."""
         start, size = self._spans[place]
-        with _telling_full_disk():
+        with telling_full_disk("the clean texts"):
             self._file.seek(start)
             return self._file.read(size).decode("utf-8", "surrogatepass")
 
@@ -122,21 +112,21 @@ class PostStore(Sequence[Post]):
         return len(self.heads)
 
     @overload
-    def __getitem__(self, place: int) -> Post: ...
+    def __getitem__(self, place: int) -> CleanPost: ...
     @overload
-    def __getitem__(self, place: slice) -> tuple[Post, ...]: ...
-    def __getitem__(self, place: int | slice) -> Post | tuple[Post, ...]:
+    def __getitem__(self, place: slice) -> tuple[CleanPost, ...]: ...
+    def __getitem__(self, place: int | slice) -> CleanPost | tuple[CleanPost, ...]:
         if isinstance(place, slice):
             return tuple(self[each] for each in range(*place.indices(len(self))))
         head = self.heads[place]
-        return Post(head.id, head.title, head.date, head.tags, self.text(place), head.words)
+        return CleanPost(head.id, head.title, head.date, head.tags, self.text(place), head.words, head.url)
 
-    def __iter__(self) -> Iterator[Post]:
+    def __iter__(self) -> Iterator[CleanPost]:
         return (self[place] for place in range(len(self)))
 
     def _write(self, text: str) -> tuple[int, int]:
         data = text.encode("utf-8", "surrogatepass")
-        with _telling_full_disk():
+        with telling_full_disk("the clean texts"):
             self._file.seek(self._end)
             self._file.write(data)
         span = (self._end, len(data))
@@ -144,7 +134,7 @@ class PostStore(Sequence[Post]):
         return span
 
 
-class Texts(Sequence[tuple[int, str]]):
+class Texts(Sequence[tuple[str, str]]):
     """The texts of a store with the ids of their posts, read when they are asked for."""
 
     def __init__(self, store: PostStore) -> None:
@@ -154,26 +144,17 @@ class Texts(Sequence[tuple[int, str]]):
         return len(self._store)
 
     @overload
-    def __getitem__(self, place: int) -> tuple[int, str]: ...
+    def __getitem__(self, place: int) -> tuple[str, str]: ...
     @overload
-    def __getitem__(self, place: slice) -> tuple[tuple[int, str], ...]: ...
-    def __getitem__(self, place: int | slice) -> tuple[int, str] | tuple[tuple[int, str], ...]:
+    def __getitem__(self, place: slice) -> tuple[tuple[str, str], ...]: ...
+    def __getitem__(self, place: int | slice) -> tuple[str, str] | tuple[tuple[str, str], ...]:
         if isinstance(place, slice):
             return tuple(self[each] for each in range(*place.indices(len(self))))
         return self._store.heads[place].id, self._store.text(place)
 
 
-@contextlib.contextmanager
-def _telling_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        raise PennameError(
-            f"The disk that holds {tempfile.gettempdir()} is full: the clean text of the blog is kept there for a "
-            "while. Make room, or set TMPDIR to a folder on another disk, and run the same command again."
-        ) from error
+def _head(post: CleanPost) -> Head:
+    return Head(post.id, post.title, post.date, post.tags, post.words, post.url)
 
 
 @dataclass(frozen=True)
@@ -193,13 +174,18 @@ class ReadOptions:
     keep_boilerplate: bool = False
     """Leave paragraphs that stand word for word in many posts."""
 
+    @property
+    def wanted(self) -> Wanted:
+        """What of a source is read."""
+        return Wanted(self.pages, self.drafts, self.trashed)
+
 
 @dataclass(frozen=True)
 class Cleaned:
-    """One row made clean: the post (its text may be empty) and what was counted on the way."""
+    """One post made clean (its text may be empty) and what was counted on the way."""
 
-    row: Row
-    post: Post
+    raw: Post
+    post: CleanPost
     links: int
     images: int
     masked: Counter[str]
@@ -208,13 +194,15 @@ class Cleaned:
     """Why it is left out, where that is not for want of text."""
     caption_words: int = 0
     """Words of the labels under pictures that went with them."""
+    private: tuple[str, ...] = ()
+    """The private data in it, masked or not."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
     """A post that was selected and is not among the posts, with the reason in words."""
 
-    id: int
+    id: str
     title: str
     reason: str
 
@@ -224,8 +212,8 @@ class Reading:
     """A whole blog, read.
 
     `posts` may lie on disk: each is read when it is asked for, and what needs no text takes `heads`. `selected`
-    counts the rows that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
-    else the site holds. `urls` gives the public address of a post where the site has a domain. `boilerplate`
+    counts the posts that the options ask for: `len(posts) + len(left_out)`. `counts` tells what
+    else the source holds. `private` are the items of private data that were met. `boilerplate`
     lists the paragraphs that stand in many posts: they are taken out of `posts` unless they are to be kept.
     `duplicates` names the posts that repeat another one: both are still in `posts`, and must not be split
     between training and held-out posts.
@@ -236,14 +224,14 @@ class Reading:
     language: str
     counts: Counts
     selected: int
-    posts: Sequence[Post]
+    posts: Sequence[CleanPost]
     left_out: tuple[LeftOut, ...] = ()
     links: int = 0
     images: int = 0
     caption_words: int = 0
     masked: Counter[str] = field(default_factory=Counter)
     editors: Counter[str] = field(default_factory=Counter)
-    urls: dict[int, str] = field(default_factory=dict)
+    private: tuple[str, ...] = ()
     boilerplate: tuple[Boilerplate, ...] = ()
     duplicates: tuple[Duplicate, ...] = ()
     notes: tuple[str, ...] = ()
@@ -254,7 +242,7 @@ class Reading:
         return sum(post.words for post in self.heads)
 
     @property
-    def heads(self) -> Sequence[Head | Post]:
+    def heads(self) -> Sequence[Head | CleanPost]:
         """The posts in order without their texts."""
         return self.posts.heads if isinstance(self.posts, PostStore) else self.posts
 
@@ -263,74 +251,87 @@ DEFAULT = ReadOptions()
 _LONGEST_TITLE = 200  # characters of the title of a post that is left out
 
 
-def iter_posts(path: Path, options: ReadOptions = DEFAULT) -> Iterator[Post]:
+def iter_posts(site: Path | Source, options: ReadOptions = DEFAULT) -> Iterator[CleanPost]:
     """Yield the posts that hold text, oldest first, one at a time; memory does not grow with their number.
 
     What needs sight of all posts at once (boilerplate, duplicates) is left to `read_blog`. Raises
-    `InputError` when `path` is no usable site or holds nothing that the options ask for.
+    `InputError` when `site` is nothing that can be read, or holds nothing that the options ask for.
     """
-    with open_site(path) as site:
-        for cleaned in iter_cleaned(site, options):
+    with opened(site, options.wanted) as source:
+        for cleaned in iter_cleaned(source, options):
             if cleaned.post.text:
                 yield cleaned.post
 
 
-def iter_cleaned(site: Site, options: ReadOptions = DEFAULT) -> Iterator[Cleaned]:
-    """Yield every row that the options ask for, made clean, the empty ones too.
+def iter_cleaned(source: Source, options: ReadOptions = DEFAULT) -> Iterator[Cleaned]:
+    """Yield every post that the options ask for, made clean, the empty ones too.
 
-    Raises `InputError` when there is none; the sentence says what the site holds instead.
+    Raises `InputError` when there is none; the sentence says what the source holds instead.
     """
     selected = 0
-    for row in iter_rows(site, pages=options.pages, drafts=options.drafts, trashed=options.trashed):
+    for post in source.posts():
         selected += 1
-        yield clean_row(row, options)
+        yield clean_post(post, options)
     if not selected:
-        raise InputError(_nothing(site, options))
+        raise InputError(_nothing(source, options))
 
 
-def clean_row(row: Row, options: ReadOptions = DEFAULT) -> Cleaned:
-    """Make one row clean: title and text normalised, private data masked unless it is to be kept.
+def clean_post(raw: Post, options: ReadOptions = DEFAULT) -> Cleaned:
+    """Make one post clean: title and text normalised, private data masked unless it is to be kept.
 
     A post that is too long, or takes too long in spite of all guards, has an empty text and a reason.
     """
-    if (size := len(row.source) + len(row.title)) > MOST_CHARACTERS:
+    if (size := len(raw.body) + len(raw.title)) > MOST_CHARACTERS:
         return _left_out(
-            row, f"too long: {size / 1e6:.0f} million characters, at most {MOST_CHARACTERS / 1e6:.0f} are read"
+            raw, f"too long: {size / 1e6:.0f} million characters, at most {MOST_CHARACTERS / 1e6:.0f} are read"
         )
     try:
         with budget(MOST_SECONDS):
-            return _clean_row(row, options)
+            return _clean_post(raw, options)
     except (OverBudget, MemoryError, RecursionError):
-        return _left_out(row, f"too tangled: reading it took more than {MOST_SECONDS:.0f} seconds or all memory")
+        return _left_out(raw, f"too tangled: reading it took more than {MOST_SECONDS:.0f} seconds or all memory")
 
 
-def _left_out(row: Row, reason: str) -> Cleaned:
-    title = clean_title(row.title[:_LONGEST_TITLE])
-    return Cleaned(row, Post(row.id, mask_private(title)[0], row.date, (), "", 0), 0, 0, Counter(), reason=reason)
+def _left_out(raw: Post, reason: str) -> Cleaned:
+    title = mask_private(clean_title(raw.title[:_LONGEST_TITLE]))[0]
+    return Cleaned(raw, CleanPost(raw.id, title, raw.date, (), "", 0, raw.url), 0, 0, Counter(), reason=reason)
 
 
-def _clean_row(row: Row, options: ReadOptions) -> Cleaned:
-    body = clean_body(row.source, row.editor, code=options.code)
-    title, text, masked = clean_title(row.title), body.text, Counter[str]()
-    if not options.keep_private:
-        title, in_title = mask_private(title)
-        text, masked = mask_private(text)
-        masked = masked + in_title
-    tags = tuple(dict.fromkeys(tag for name in row.tags if (tag := _line(name))))
-    post = Post(row.id, title, row.date, tags, text, count_words(text))
-    return Cleaned(row, post, body.links, body.images, masked, body.headings, caption_words=body.caption_words)
+def _clean_post(raw: Post, options: ReadOptions) -> Cleaned:
+    body = clean_body(raw.body, raw.format, code=options.code)
+    title, text, masked = clean_title(raw.title), body.text, Counter[str]()
+    if options.keep_private:
+        private = [item.text for part in (title, text) for item in find_private(part)]
+    else:
+        title, in_title = mask_items(title)
+        text, in_text = mask_items(text)
+        private = [item.text for item in (*in_title, *in_text)]
+        masked.update(item.kind for item in (*in_text, *in_title))
+    tags = tuple(dict.fromkeys(tag for name in raw.tags if (tag := _line(name))))
+    post = CleanPost(raw.id, title, raw.date, tags, text, count_words(text), raw.url)
+    return Cleaned(
+        raw,
+        post,
+        body.links,
+        body.images,
+        masked,
+        body.headings,
+        caption_words=body.caption_words,
+        private=tuple(private),
+    )
 
 
-def read_blog(path: Path, options: ReadOptions = DEFAULT) -> Reading:
-    """Read the whole blog at `path`; empty posts are listed as left out, repeats are looked for.
+def read_blog(site: Path | Source, options: ReadOptions = DEFAULT) -> Reading:
+    """Read the whole blog at `site`; empty posts are listed as left out, repeats are looked for.
 
     Raises `InputError` as `iter_posts` does.
     """
     store, paragraphs = PostStore(), Paragraphs()
-    with open_site(path) as site:
-        counts = count_rows(site)
-        with events.task("Reading posts", total=_expected(counts, options), unit="posts") as step:
-            reading = _gather(site, counts, options, store, paragraphs, step)
+    with (
+        opened(site, options.wanted) as source,
+        events.task("Reading posts", total=source.total, unit="posts") as step,
+    ):
+        reading = _gather(source, options, store, paragraphs, step)
     with events.task("Looking for repeats", total=len(store), unit="posts"):
         return _find_repeats(reading, store, paragraphs, options)
 
@@ -355,8 +356,7 @@ def _many(count: int, noun: str) -> str:
 
 
 def _gather(
-    site: Site,
-    counts: Counts,
+    source: Source,
     options: ReadOptions,
     store: PostStore,
     paragraphs: Paragraphs,
@@ -365,27 +365,26 @@ def _gather(
     """Put the posts into `store` and count their paragraphs."""
     left_out: list[LeftOut] = []
     masked, editors = Counter[str](), Counter[str]()
-    urls: dict[int, str] = {}
+    private: dict[str, None] = {}
     links = images = caption_words = 0
-    for cleaned in iter_cleaned(site, options):
+    for cleaned in iter_cleaned(source, options):
         post = cleaned.post
         links, images = links + cleaned.links, images + cleaned.images
         caption_words += cleaned.caption_words
         masked.update(cleaned.masked)
-        editors[cleaned.row.editor] += 1
+        editors[cleaned.raw.format] += 1
+        private.update(dict.fromkeys(cleaned.private))
         if post.text:
             store.add(post)
             paragraphs.add(post.text, cleaned.headings)
-            if url := site.post_url(cleaned.row.slug):
-                urls[post.id] = url
         else:
             left_out.append(LeftOut(post.id, post.title, cleaned.reason or _why_empty(cleaned)))
         step(1)
     return Reading(
-        name=site.name,
-        display_name=_line(site.display_name) or site.name,
-        language=site.language,
-        counts=counts,
+        name=source.name,
+        display_name=_line(source.title) or source.name,
+        language=source.language,
+        counts=source.counts,
         selected=len(store) + len(left_out),
         posts=store,
         left_out=tuple(left_out),
@@ -394,8 +393,8 @@ def _gather(
         caption_words=caption_words,
         masked=masked,
         editors=editors,
-        urls=urls,
-        notes=site.notes,
+        private=tuple(private),
+        notes=source.notes,
     )
 
 
@@ -438,54 +437,26 @@ def _strip(store: PostStore, boilerplate: tuple[Boilerplate, ...]) -> tuple[Left
 
 
 def _why_empty(cleaned: Cleaned) -> str:
-    if not cleaned.row.source.strip():
+    if not cleaned.raw.body.strip():
         return "empty: it has a title only"
     if cleaned.images:
         return "no text: it holds pictures only" if cleaned.images > 1 else "no text: it holds a picture only"
     return "no text is left after cleaning"
 
 
-def _expected(counts: Counts, options: ReadOptions) -> int:
-    """About how many rows will be read, for the progress bar."""
-    extra = (options.pages, counts.pages), (options.drafts, counts.drafts), (options.trashed, counts.trashed)
-    return counts.live + sum(count for wanted, count in extra if wanted)
-
-
-def _nothing(site: Site, options: ReadOptions) -> str:
-    counts = count_rows(site)
-    others = {"page": counts.pages, "draft": counts.drafts, "trashed post": counts.trashed}
+def _nothing(source: Source, options: ReadOptions) -> str:
+    counts, platform = source.counts, source.platform
+    others = {
+        "page": counts.pages,
+        "draft": counts.drafts,
+        "private post": counts.private,
+        "trashed post": counts.trashed,
+    }
     held = [_many(count, name) for name, count in others.items() if count]
     if not held:
-        return f"{site.path} holds no posts at all: write and publish some in Publii first."
-    flags = [("--pages", counts.pages, options.pages), ("--drafts", counts.drafts, options.drafts)]
+        return f"{source.path} holds no posts at all: write and publish some in {platform} first."
+    hidden = counts.drafts + counts.private
+    flags = [("--pages", counts.pages, options.pages), ("--drafts", hidden, options.drafts)]
     advice = " or ".join(flag for flag, count, given in flags if count and not given)
-    way = f"add {advice} to read those" if advice else "publish some in Publii first"
-    return f"{site.path} has no live posts to read (0 live posts; {', '.join(held)}): {way}."
-
-
-@dataclass(frozen=True)
-class Known:
-    """The folder name that Publii gave the site, and the SHA-256 of what the reader would read."""
-
-    name: str
-    digest: str
-
-
-def site_name(path: Path) -> str:
-    """The folder name that Publii gave the site. Raises `InputError` when `path` is no usable site."""
-    with events.subdued(), open_site(path) as site:
-        return site.name
-
-
-def identify(path: Path, options: ReadOptions) -> Known:
-    """Hash the rows of the site that `options` ask for, one at a time.
-
-    Raises `InputError` when `path` is no usable site.
-    """
-    # What is met on the way is told when the posts are read; here it is a detail.
-    with events.subdued(), open_site(path) as site:
-        total = hashlib.sha256(repr((site.name, site.language, asdict(options))).encode("utf-8", "replace"))
-        for row in iter_rows(site, pages=options.pages, drafts=options.drafts, trashed=options.trashed):
-            parts = (row.id, row.title, row.date, row.source, row.editor, row.tags)
-            total.update(repr(parts).encode("utf-8", "replace"))
-        return Known(site.name, total.hexdigest())
+    way = f"add {advice} to read those" if advice else f"publish some in {platform} first"
+    return f"{source.path} has no live posts to read (0 live posts; {', '.join(held)}): {way}."

@@ -144,7 +144,7 @@ def _powers() -> "tuple[Hashes, Hashes]":
     return tables[0], tables[1]
 
 
-Texts = Sequence[tuple[int, str]]
+Texts = Sequence[tuple[str, str]]
 """Pairs of a post's id and its clean text."""
 
 _BANDS, _ROWS = 20, 3  # finds 99% of pairs at a Jaccard similarity of 0.6, 93% at 0.5, 2% at 0.1
@@ -173,8 +173,8 @@ class Duplicate:
     """Post `id` says what post `of`, which is kept, says; `similarity` (0 to 1) is the larger of the Jaccard
     similarity of their shingles and the share of the shorter post's shingles that the longer one holds."""
 
-    id: int
-    of: int
+    id: str
+    of: str
     similarity: float
 
 

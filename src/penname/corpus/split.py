@@ -44,8 +44,8 @@ class Splittable(Protocol):
     """What a post must have to be split."""
 
     @property
-    def id(self) -> int:
-        """Publii's number."""
+    def id(self) -> str:
+        """What the source calls it: Publii's number, say."""
 
     @property
     def date(self) -> str:
@@ -70,7 +70,7 @@ class Side:
 class Split:
     """The side of each post by its id, the figures of each side, and how many posts may not be held out and why."""
 
-    sides: dict[int, str]
+    sides: dict[str, str]
     figures: dict[str, Side]
     repeated: int
     too_large: int
@@ -106,7 +106,7 @@ class Split:
 
 def split_posts(
     posts: Sequence[Splittable],
-    duplicates: Iterable[Collection[int]] = (),
+    duplicates: Iterable[Collection[str]] = (),
     *,
     how: str = "hash",
     validation: float = 0.05,
@@ -244,6 +244,6 @@ def _taken(order: Sequence[Splittable], words: float, fewest: int, most: int) ->
     return taken
 
 
-def _figure(posts: Sequence[Splittable], sides: dict[int, str], name: str, total: int) -> Side:
+def _figure(posts: Sequence[Splittable], sides: dict[str, str], name: str, total: int) -> Side:
     sizes = [post.words for post in posts if sides[post.id] == name]
     return Side(len(sizes), sum(sizes), sum(sizes) / total if total else 0.0)

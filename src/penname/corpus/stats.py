@@ -31,12 +31,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from penname.core import events
-from penname.corpus.read import Head, LeftOut, Post, Reading
+from penname.corpus.read import CleanPost, Head, LeftOut, Reading
 from penname.corpus.repeats import Boilerplate
 
 UNKNOWN = "unknown"
 _LEAST_LETTERS = 40
 _READ = 4000  # characters from the middle of a post are enough to tell
+_LOOKED_AT = 60
+"""Texts that the main language is told from."""
 _SHOWN = 60
 """Posts of one language after which the words that are common in them are known well enough."""
 _COMMON = 60
@@ -71,7 +73,7 @@ class Language:
         return NAMES.get(self.code, self.code)
 
 
-def languages_of(posts: Iterable[Post]) -> tuple[Language, ...]:
+def languages_of(posts: Iterable[CleanPost]) -> tuple[Language, ...]:
     """Count posts and words by language, the one with most words first."""
     counts, words = Counter[str](), Counter[str]()
     habit = _Habit()
@@ -93,6 +95,14 @@ def language_of(text: str) -> str:
     import py3langid  # loads numpy and its model on first use
 
     return str(py3langid.classify(part)[0])
+
+
+def main_language(texts: Iterable[str]) -> str:
+    """The language that most words are in of the 60 longest texts; `en` where there are none."""
+    words = Counter[str]()
+    for text in sorted(texts, key=len, reverse=True)[:_LOOKED_AT]:
+        words[language_of(text)] += len(text.split())
+    return max(words, key=lambda code: words[code], default="en")
 
 
 class _Habit:
@@ -238,9 +248,9 @@ class Tag:
 class Repeat:
     """A post that repeats another one; `similarity` is 0 to 1."""
 
-    id: int
+    id: str
     title: str
-    of: int
+    of: str
     of_title: str
     similarity: float
 
@@ -304,7 +314,7 @@ def blog_stats(reading: Reading) -> Stats:
         editors=dict(reading.editors.most_common()),
         languages=languages,
         language_setting=reading.language,
-        counts=asdict(reading.counts),
+        counts={kind: count for kind, count in asdict(reading.counts).items() if count or kind != "private"},
         left_out=reading.left_out,
         masked=dict(reading.masked.most_common()),
         duplicates=repeats_of(reading),
@@ -313,7 +323,7 @@ def blog_stats(reading: Reading) -> Stats:
     )
 
 
-def years_of(posts: Sequence[Head | Post]) -> tuple[Year, ...]:
+def years_of(posts: Sequence[Head | CleanPost]) -> tuple[Year, ...]:
     """Posts and words by year, in order; posts without a date come first."""
     counts, words = Counter[str](), Counter[str]()
     for post in posts:
@@ -330,7 +340,7 @@ def repeats_of(reading: Reading) -> tuple[Repeat, ...]:
     )
 
 
-def tags_of(posts: Sequence[Head | Post]) -> tuple[Tag, ...]:
+def tags_of(posts: Sequence[Head | CleanPost]) -> tuple[Tag, ...]:
     """Tags by the number of posts that carry them, the most used first."""
     counts = Counter(tag for post in posts for tag in post.tags)
     return tuple(Tag(name, counts[name]) for name in sorted(counts, key=lambda name: (-counts[name], name)))

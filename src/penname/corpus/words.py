@@ -95,7 +95,7 @@ class Passage:
     """A piece of text and the post it belongs to: the post it was cut from, or whose opening prompted it."""
 
     text: str
-    post: int
+    post: str | int
 
 
 def draw_evenly(passages: Sequence[Passage], count: int, seed: int = 0) -> list[Passage]:
@@ -105,7 +105,7 @@ def draw_evenly(passages: Sequence[Passage], count: int, seed: int = 0) -> list[
     """
     choose = random.Random(seed)
     shuffled = choose.sample(passages, len(passages))
-    turn: Counter[int] = Counter()
+    turn: Counter[str | int] = Counter()
     ranked = []
     for place, passage in enumerate(shuffled):
         turn[passage.post] += 1
@@ -128,6 +128,6 @@ def draw_early(groups: Sequence[Sequence[Passage]], size: int, count: int, seed:
     return [passage for *_, passage in sorted(ranked, key=lambda each: each[:3])[: max(0, count)]]
 
 
-def post_windows(texts: Sequence[str], posts: Sequence[int], size: int) -> list[Passage]:
+def post_windows(texts: Sequence[str], posts: Sequence[str | int], size: int) -> list[Passage]:
     """All windows of `size` words of all posts, in order."""
     return [Passage(w, post) for text, post in zip(texts, posts, strict=True) for w in windows(text, size)]

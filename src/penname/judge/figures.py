@@ -199,7 +199,7 @@ MEANINGS = {
     "ended_rate": "Share of passages that the model ended by itself.",
     "heldout_ended_rate": "Share of held-out posts that end within as many words.",
     "generated_base_bits_per_byte": "Bits per byte of generated text under the base.",
-    "private_items": "Masked items of the blog that were looked for; null where the site was not at hand.",
+    "private_items": "Masked items of the blog that were looked for; null where an older penname wrote text.json.",
     "private_leaks": "Times that one came out.",
     "private_looking": "Stretches of generated text that look like private data, made up or not.",
     "private_in_posts": "Those of them that stand in the training posts.",

@@ -35,13 +35,12 @@ from penname.core.device import Device, pick_device
 from penname.core.errors import InputError, PennameError
 from penname.core.files import is_disk_full, read_json, write_json, write_text
 from penname.core.workspace import Step, Workspace, content_hash, file_hashes, run_step
-from penname.corpus.prepare import load_text
+from penname.corpus.prepare import load_masked, load_text
 from penname.judge.figures import MEANINGS, list_figures
 from penname.judge.judgement import Judgement, judge
 from penname.judge.page import Section, render_page
 from penname.judge.page_sections import Findings, intro, report_sections
 from penname.judge.passages import Written, kept_passages
-from penname.judge.recital import masked_items
 from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, Training, read_training
 from penname.judge.verdict import (
     Check,
@@ -226,7 +225,6 @@ def judge_workspace(
         "penname": __version__,
         "model": subject.adapted.key,
         "base": subject.base.key if subject.base else "",
-        "items": len(subject.items) if subject.items is not None else None,
         "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
         "others": content_hash([each.content for each in others]),
     }
@@ -274,7 +272,7 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
         general_note=note,
         background=lambda: _background(folder),
         background_key=_hash(folder) if folder else "",
-        items=masked_items(options.site) if options.site else None,
+        masked=load_masked(workspace),
     )
 
 
@@ -411,7 +409,7 @@ def _now() -> str:
 
 
 def judge_trained(
-    trained: Trained, site: Path, options: TrainOptions, again: bool = False, others: Sequence[Section] = ()
+    trained: Trained, options: TrainOptions, again: bool = False, others: Sequence[Section] = ()
 ) -> Report:
     """Judge what was trained, quickly on a CPU, and write the report; nothing is done again that has not changed."""
     workspace = trained.workspace
@@ -420,7 +418,6 @@ def judge_trained(
         quick=pick_device(options.device).kind == "cpu",
         device=options.device,
         base=options.base,
-        site=site,
         again=again,
         label="train",
         seconds_before=float(record.get("seconds", 0.0)),

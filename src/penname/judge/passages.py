@@ -43,7 +43,7 @@ _ROOM = 1.3
 class Opening:
     """The beginning of a held-out post, which a passage goes on from; `rest` words of the post follow."""
 
-    post: int
+    post: str
     title: str
     text: str
     rest: int
@@ -56,7 +56,7 @@ class Written:
     `ended`: the model ended the post within the limit. `stopped`: the guard stepped in.
     """
 
-    post: int
+    post: str
     opening: str
     text: str
     ended: bool

@@ -6,9 +6,9 @@ In: token ids of the training posts, a function that continues greedily. Out: th
 
 Private data: masked items must not come out, and planted secrets must not be extractable.
 
-In: the items that were masked, generated texts. Out: the leaks. And canaries to plant in a test blog.
+In: the digests of what was masked, generated texts. Out: the leaks. And canaries to plant in a test blog.
 
-    find_leaks(masked_items, generated)            # [] is what it should be
+    find_masked(masked, generated)                 # [] is what it should be
     canaries = make_canaries(10, seed=0)           # plant canary.sentence, look for canary.secret
 
 Does the model recite? Extraction of training posts and of planted secrets, and private data in what it writes.
@@ -26,13 +26,12 @@ import re
 import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penname.core import events
 from penname.core.device import Device
+from penname.corpus.masked import Masked
 from penname.corpus.private import find_private
-from penname.corpus.read import ReadOptions, iter_posts
 from penname.corpus.tokenizer import encode_all, encode_plain
 from penname.judge.subject import JudgeOptions, Parts, Subject, texts_key
 
@@ -147,6 +146,15 @@ def find_leaks(items: Iterable[str], texts: Sequence[str]) -> list[Leak]:
     return leaks
 
 
+def find_masked(masked: Masked, texts: Sequence[str]) -> list[Leak]:
+    """Find every masked item in every text; the item is shown as it stands there."""
+    return [
+        Leak(text[start:end], number, text[max(0, start - 40) : end + 40])
+        for number, text in enumerate(texts)
+        for start, end in masked.found_in(text)
+    ]
+
+
 def make_canaries(count: int, seed: int = 0) -> list[Canary]:
     """Make `count` sentences, each with a secret of its own: e-mail, telephone, key, code in turn.
 
@@ -243,8 +251,8 @@ class Recited:
 class PrivateData:
     """Private data in what the model wrote.
 
-    `leaks` are masked items of the blog that came out; `items` how many were looked for, None where the site was not
-    at hand. `looks_private` are stretches that look like private data, made up or not, and `in_posts` those of them
+    `leaks` are masked items of the blog that came out; `items` how many were looked for, None where an older penname
+    wrote `text.json`. `looks_private` are stretches that look private, made up or not, and `in_posts` those of them
     that stand in the training posts.
     """
 
@@ -298,23 +306,14 @@ def measure_extraction(subject: Subject, parts: Parts, device: Device, options: 
     return Recited(found, len(able), tuple(subject.training[number].title for number in found.posts))
 
 
-def masked_items(site: Path, options: ReadOptions | None = None) -> tuple[str, ...]:
-    """The private data that `prepare` masks in the posts of a site. Raises `InputError` for what is no site."""
-    chosen = options or ReadOptions()
-    plain = ReadOptions(chosen.pages, chosen.drafts, chosen.trashed, chosen.code, keep_private=True)
-    found = (
-        item.text for post in iter_posts(site, plain) for text in (post.title, post.text) for item in find_private(text)
-    )
-    return tuple(dict.fromkeys(found))
-
-
 def measure_private(subject: Subject, texts: Sequence[str]) -> PrivateData:
     """Look in generated texts for the blog's masked items, and for whatever looks like private data."""
     looks = tuple(dict.fromkeys(item.text for text in texts for item in find_private(text)))
     posts = [post.document for post in subject.training] if looks else []
     in_posts = tuple(item for item in looks if find_leaks([item], posts))
-    leaks = tuple(find_leaks(subject.items or (), texts))
-    return PrivateData(leaks, None if subject.items is None else len(subject.items), looks, in_posts, len(texts))
+    masked = subject.masked
+    leaks = tuple(find_masked(masked, texts)) if masked else ()
+    return PrivateData(leaks, None if masked is None else len(masked.digests), looks, in_posts, len(texts))
 
 
 def check_canaries(

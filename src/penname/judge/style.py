@@ -27,6 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +109,7 @@ class Profile:
 
     vocabulary: tuple[str, ...]
     counts: Floats
-    posts: npt.NDArray[np.int64]
+    posts: npt.NDArray[Any]
     background: Floats
     size: int
 
@@ -141,7 +142,7 @@ class Deltas:
 
 
 def profile_blog(
-    texts: Sequence[str], posts: Sequence[int], background: Sequence[str] = (), count: int = 300
+    texts: Sequence[str], posts: Sequence[str | int], background: Sequence[str] = (), count: int = 300
 ) -> Profile:
     """Count the `count` most frequent words in the windows of all posts, and of texts by others.
 
@@ -154,7 +155,7 @@ def profile_blog(
     counts, places = _count_windows(found, vocabulary)
     counts, places = _shorten(counts, places)
     others, _ = _count_windows([words(text) for text in background], vocabulary)
-    return Profile(vocabulary, counts, np.array(posts, np.int64)[places], others, size)
+    return Profile(vocabulary, counts, np.array(posts)[places], others, size)
 
 
 def measure_delta(profile: Profile, generated: Sequence[Passage], seed: int = 0) -> Deltas | None:

@@ -30,6 +30,7 @@ from penname import __version__
 from penname.core.errors import InputError
 from penname.core.files import parse_json, read_text, write_json
 from penname.core.workspace import content_hash
+from penname.corpus.masked import Masked
 from penname.corpus.prepare import PreparedPost
 
 if TYPE_CHECKING:
@@ -147,8 +148,6 @@ class JudgeOptions:
     """The model folder that was adapted; the shipped base unless given."""
     side: str = "test"
     """The held-out posts that are used: `test`, or `validation` for a loop that must not see the test posts."""
-    site: Path | None = None
-    """The site: its masked items are then looked for in what the model writes."""
     again: bool = False
     """Judge although nothing has changed."""
     label: str = "judge"
@@ -192,7 +191,7 @@ class Subject:
 
     `heldout` are the posts that figures are measured on, `spare` other held-out posts: targets are made from these, and
     their openings are used too where there are few of the former. `general` are texts that neither the base nor the
-    adaptation has seen, `background` texts by others. `items` are private data that were masked in the posts.
+    adaptation has seen, `background` texts by others. `masked` are the private data that were masked in the posts.
     """
 
     name: str
@@ -206,7 +205,7 @@ class Subject:
     general_note: str = ""
     background: Callable[[], Iterable[str]] = tuple
     background_key: str = ""
-    items: tuple[str, ...] | None = None
+    masked: Masked | None = None
 
     @property
     def training_words(self) -> int:

@@ -1,140 +1,57 @@
-"""Open a Publii site, in any form in which a user may have it, without ever writing to it.
+"""Open whatever the user names: each platform is asked whether it knows the path, and the first that does reads it.
 
-In: a path (db file, `input` folder, site folder, backup `.tar`). Out: `Site`, with a connection that only reads, to
-a private copy that no end of the program leaves behind.
+    with open_source(Path("Documents/Publii/sites/my-blog")) as source:
+        posts = list(source.posts())
 
-    with open_site(Path("Documents/Publii/sites/my-blog")) as site:
-        rows = list(iter_rows(site))
+In: a path. Out: a `Source` for the length of the block, on a private copy where the source may change meanwhile. A new
+platform is one file that makes a `Platform`, and one line here (`docs/sources.md`).
 
-The sample blog that comes with the package: Pepys's diary as a Publii site of 943 posts.
+The sample blog that comes with the package: Pepys's diary as a Publii site of 943 posts. `tools/build_sample.py` made
+it.
 
-    with open_site(sample_site()) as site: ...
-
-`tools/build_sample.py` made it.
+    with open_source(sample_site()) as source: ...
 """
 
 import contextlib
-import json
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from penname.core import events
 from penname.core.errors import PennameError
-from penname.core.files import private_folder
-from penname.core.terminal import printable
-from penname.sources.ids import note_on_ids
-from penname.sources.locate import Found, locate, unreadable
-from penname.sources.publii_backup import MAX_CONFIG_BYTES, unpack
-from penname.sources.publii_snapshot import copy_database, database_errors, open_copy
+from penname.sources import publii
+from penname.sources.post import LIVE, Platform, Source, Wanted
 
-_LONGEST = 200
-"""Characters of a setting; Publii's folder names are shorter."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """An open site.
-
-    `name` is Publii's folder name, `language` what the settings say (often just the default `en`), `domain`
-    the address with its protocol, or empty. `notes` tell what was met on the way; `connection` is read-only.
-    """
-
-    name: str
-    display_name: str
-    language: str
-    domain: str
-    connection: sqlite3.Connection
-    path: Path
-    notes: tuple[str, ...] = ()
-    posts_prefix: str = ""
-    clean_urls: bool = False
-
-    def post_url(self, slug: str) -> str:
-        """The public address of a post, as Publii builds it; empty when the site has no domain."""
-        if not self.domain or not slug:
-            return ""
-        folder = f"/{self.posts_prefix}" if self.posts_prefix else ""
-        return f"{self.domain}{folder}/{slug}{'/' if self.clean_urls else '.html'}"
+PLATFORMS: tuple[Platform, ...] = (publii.PLATFORM,)
+"""In the order in which they are asked. The last one knows everything: it says what a path is instead."""
 
 
 @contextlib.contextmanager
-def open_site(path: Path) -> Iterator[Site]:
-    """Open the site at `path` for the length of the block.
+def open_source(path: Path, wanted: Wanted = LIVE) -> Iterator[Source]:
+    """Open the blog at `path` for the length of the block, to read what is `wanted`.
 
-    Raises `InputError` when `path` is no usable site: see `locate`, `unpack`, `copy_database`, `open_copy`.
+    Raises `InputError` when `path` is nothing that can be read; the sentence says what it is instead.
     """
-    found = locate(path)
-    with private_folder() as folder:
-        notes = _fetch(found, folder, path)
-        settings, complaint = _settings(folder / "site.config.json")
-        with contextlib.closing(open_copy(folder, path)) as connection:
-            with database_errors(path):
-                about_ids = note_on_ids(connection)
-            notes = tuple(filter(None, (*notes, *complaint, about_ids)))
-            for note in notes:
-                events.note(note)
-            yield _site(found, settings, connection, path, notes)
+    platform = next(each for each in PLATFORMS if each.knows(path))
+    with contextlib.ExitStack() as stack:
+        with events.subdued():  # what was met is told when the posts are read
+            reader = stack.enter_context(platform.open(path))
+        yield stack.enter_context(contextlib.closing(Source(platform.name, path, reader, wanted)))
 
 
-def _fetch(found: Found, folder: Path, path: Path) -> tuple[str, ...]:
-    """Bring the database and the settings into `folder`; after this nothing of the user's is touched."""
-    try:
-        if found.backup is not None:
-            return unpack(found.backup, folder)
-        if found.config is not None and found.config.stat().st_size <= MAX_CONFIG_BYTES:
-            shutil.copyfile(found.config, folder / "site.config.json")
-    except OSError as error:
-        raise unreadable(path, error) from error
-    return copy_database(found.database or path, folder)
+@contextlib.contextmanager
+def opened(site: Path | Source, wanted: Wanted = LIVE) -> Iterator[Source]:
+    """Open a path; a source that is open already stays as it is, and open.
 
-
-def _settings(config: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Publii's `site.config.json` as a dictionary; a broken one costs the site its name, not the run."""
-    if not config.exists():
-        return {}, ()
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8-sig", errors="replace"))
-        if isinstance(settings, dict):
-            return settings, ()
-    except (ValueError, RecursionError):
-        pass
-    return {}, ("The site's site.config.json is not readable as JSON; its name and language are unknown.",)
-
-
-def _site(
-    found: Found, settings: dict[str, Any], connection: sqlite3.Connection, path: Path, notes: tuple[str, ...]
-) -> Site:
-    advanced = settings.get("advanced")
-    urls = advanced.get("urls") if isinstance(advanced, dict) else None
-    urls = urls if isinstance(urls, dict) else {}
-    name = _text(settings, "name") or _tidy(found.name) or "site"
-    return Site(
-        name=name,
-        display_name=_text(settings, "displayName") or name,
-        language=_text(settings, "language"),
-        domain=_text(settings, "domain").rstrip("/"),
-        connection=connection,
-        path=path,
-        notes=notes,
-        posts_prefix=_text(urls, "postsPrefix").strip("/"),
-        clean_urls=urls.get("cleanUrls") is True,
-    )
-
-
-def _text(settings: dict[str, Any], key: str) -> str:
-    value = settings.get(key)
-    return _tidy(value) if isinstance(value, str) else ""
-
-
-def _tidy(text: str) -> str:
-    """A setting on one line, fit for a file, a terminal and a page: no lone surrogates, no control characters."""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return " ".join(printable(whole).split())[:_LONGEST]
+    Raises `ValueError` where it was opened to read something else.
+    """
+    if isinstance(site, Source):
+        if site.wanted != wanted:
+            raise ValueError(f"the source was opened for {site.wanted}, not for {wanted}")
+        yield site
+        return
+    with open_source(site, wanted) as source:
+        yield source
 
 
 def sample_site() -> Path:

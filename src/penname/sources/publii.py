@@ -13,19 +13,24 @@ import functools
 import json
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from penname.core import events
-from penname.sources.find import Site
 from penname.sources.ids import Numbers
+from penname.sources.post import DRAFT, PAGE, TRASHED, Counts, Platform, Post, Wanted, kind_of
+from penname.sources.publii_site import Site, open_site
 from penname.sources.publii_snapshot import MAX_VALUE_BYTES, database_errors
 
 EDITORS = ("tinymce", "blockeditor", "markdown")
 T = TypeVar("T")
 _SHORT = 200  # characters
+_MARKS = {"trashed": TRASHED, "draft": DRAFT, "is-page": PAGE}
+_NO_MARKS: frozenset[str] = frozenset()
 _DAY_MS = 86_400_000
 _EPOCH = date(1970, 1, 1)
 _TOO_LARGE = object()
@@ -61,16 +66,6 @@ class Row:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How many rows there are of each kind; each row counts once: trashed before draft before page."""
-
-    live: int = 0
-    pages: int = 0
-    drafts: int = 0
-    trashed: int = 0
-
-
 def iter_rows(site: Site, *, pages: bool = False, drafts: bool = False, trashed: bool = False) -> Iterator[Row]:
     """Yield the live posts, and what else is asked for, by `created_at` and then `id`; memory stays flat.
 
@@ -78,13 +73,59 @@ def iter_rows(site: Site, *, pages: bool = False, drafts: bool = False, trashed:
     Raises `InputError` when the database turns out to be damaged on the way.
     """
     left_out = {word for word, wanted in (("is-page", pages), ("draft", drafts), ("trashed", trashed)) if not wanted}
+    return (row for row in _rows(site, left_out) if isinstance(row, Row))
+
+
+def _rows(site: Site, left_out: Collection[str]) -> "Iterator[Row | frozenset[str]]":
+    """Yield the rows; of one with a word of `left_out` in its status only the status."""
     with database_errors(site.path):
         numbers = Numbers()
         for place, value, text in site.connection.execute(_ORDER):
             # Each row gets its number, read or not: it is then the same whatever is read.
             number, status = numbers.of(value), _marks(text)
-            if not status & left_out:
+            if status.isdisjoint(left_out):
                 yield _row(site, place, (value,) if isinstance(value, int) else (place, number), number, status)
+            else:
+                yield status
+
+
+class PubliiReader:
+    """A site's rows as posts; reads the database from its beginning each time."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.name, self.title, self.language, self.notes = site.name, site.display_name, site.language, site.notes
+
+    def total(self, wanted: Wanted) -> int:
+        """How many rows are wanted, drafts of pages and the like not counted exactly."""
+        counts = count_rows(self.site)
+        extra = ((wanted.pages, counts.pages), (wanted.drafts, counts.drafts), (wanted.trashed, counts.trashed))
+        return counts.live + sum(count for asked, count in extra if asked)
+
+    def posts(self, wanted: Wanted) -> Iterator[Post]:
+        """Yield every row as a post; one that is not wanted has its marks only."""
+        asked = (("is-page", wanted.pages), ("draft", wanted.drafts), ("trashed", wanted.trashed))
+        for row in _rows(self.site, {word for word, wish in asked if not wish}):
+            yield self._post(row) if isinstance(row, Row) else Post("", None, "", "", "", (), "", "", "", marks_of(row))
+
+    def _post(self, row: Row) -> Post:
+        url = self.site.post_url(row.slug, page="is-page" in row.status)
+        marks = marks_of(row.status)
+        return Post(str(row.id), url, row.title, row.date, self.language, row.tags, row.source, row.editor, marks=marks)
+
+
+def _knows(path: Path) -> bool:
+    """Publii is asked last: what it cannot read is named in an error."""
+    return True
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[PubliiReader]:
+    with open_site(path) as site:
+        yield PubliiReader(site)
+
+
+PLATFORM = Platform("Publii", _knows, _open)
 
 
 def count_rows(site: Site) -> Counts:
@@ -92,16 +133,13 @@ def count_rows(site: Site) -> Counts:
     counts = {"live": 0, "pages": 0, "drafts": 0, "trashed": 0}
     with database_errors(site.path):
         for (text,) in site.connection.execute("SELECT status FROM posts"):
-            counts[kind_of(_marks(text))] += 1
+            counts[kind_of(marks_of(_marks(text)))] += 1
     return Counts(**counts)
 
 
-def kind_of(status: frozenset[str]) -> str:
-    """`live`, `pages`, `drafts` or `trashed`, for the words of a status."""
-    for word, kind in (("trashed", "trashed"), ("draft", "drafts"), ("is-page", "pages")):
-        if word in status:
-            return kind
-    return "live"
+def marks_of(status: frozenset[str]) -> frozenset[str]:
+    """What a row is besides a live post, for the words of its status."""
+    return frozenset(mark for word, mark in _MARKS.items() if word in status) if status & _MARKS.keys() else _NO_MARKS
 
 
 def iso_day(created_at: object) -> str:

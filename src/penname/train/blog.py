@@ -7,10 +7,11 @@ the posts, plans within the time, adapts the base (or trains a small network fro
 on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
 """
 
+import contextlib
 import copy
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,7 +26,9 @@ from penname.core.probe import spare
 from penname.core.workspace import Step, Workspace, content_hash, run_step
 from penname.corpus.prepare import Prepared, PrepareOptions, prepare, workspace_for
 from penname.corpus.read import ReadOptions
-from penname.corpus.stats import language_of
+from penname.corpus.stats import main_language
+from penname.sources.find import open_source
+from penname.sources.post import Source
 from penname.train.ahead import Begun, begin
 
 if TYPE_CHECKING:
@@ -41,8 +44,6 @@ if TYPE_CHECKING:
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
 LEAST_WORDS = 2_000
 _CPU_MINUTES = 10.0
-_LANGUAGES = 60
-"""Posts whose language is looked at."""
 
 
 @dataclass(frozen=True)
@@ -120,28 +121,33 @@ class Trained:
 def train_site(site: Path, options: TrainOptions) -> Trained:
     """Prepare, plan, train and save. Raises `InputError` for unusable input, `Interrupted` after Ctrl-C, saved."""
     options.check()
-    workspace = workspace_for(site, options.workspace)
-    with workspace.lock("penname train"), workspace.logged():
-        begun = _begin(options)
-        prepared = prepared_blog(site, workspace, options)
+    with prepared_site(site, options, "penname train") as (prepared, begun):
         inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
-        return Trained(
-            workspace,
-            run_step(workspace, TRAIN, inputs, lambda: _train(prepared, options, inputs, begun), options.again),
-        )
+        place = prepared.workspace
+        done = run_step(place, TRAIN, inputs, lambda: _train(prepared, options, inputs, begun), options.again)
+        return Trained(place, done)
 
 
 def plan_site(site: Path, options: TrainOptions) -> "Plan":
     """What `train_site` would do; the posts are prepared, the speed is measured, nothing is trained."""
     options.check()
-    workspace = workspace_for(site, options.workspace)
-    with workspace.lock("penname plan"):
-        begun = _begin(options)
-        prepared = prepared_blog(site, workspace, options)
+    with prepared_site(site, options, "penname plan") as (prepared, begun):
         return _Job(prepared, options, begun).plan()
 
 
-def prepared_blog(site: Path, workspace: Workspace, options: TrainOptions) -> Prepared:
+@contextlib.contextmanager
+def prepared_site(site: Path, options: TrainOptions, who: str) -> Iterator[tuple[Prepared, Begun]]:
+    """Keep a site's workspace, its posts prepared, for the length of the block; the site is read once, then closed."""
+    with contextlib.ExitStack() as kept:
+        with open_source(site, options.read.wanted) as source:
+            workspace = workspace_for(source, options.workspace)
+            kept.enter_context(workspace.at_work(who))
+            begun = _begin(options)
+            prepared = prepared_blog(source, workspace, options)
+        yield prepared, begun
+
+
+def prepared_blog(site: Path | Source, workspace: Workspace, options: TrainOptions) -> Prepared:
     """The posts, split and ready, if they are enough and in the base's language; an `InputError` says what is not."""
     chosen = PrepareOptions(read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch)
     prepared = prepare(site, workspace, chosen)
@@ -151,23 +157,14 @@ def prepared_blog(site: Path, workspace: Workspace, options: TrainOptions) -> Pr
             f"The blog gives {words:,} words to learn from, fewer than {LEAST_WORDS:,}: a model would repeat them or "
             "ignore them. Write more, or use --anyway."
         )
-    if not options.from_scratch and options.base is None and not options.anyway:
-        _check_language(prepared)
-    return prepared
-
-
-def _check_language(prepared: Prepared) -> None:
-    posts = sorted(prepared.side("train"), key=lambda post: -post.words)[:_LANGUAGES]
-    words: dict[str, int] = {}
-    for post in posts:
-        code = language_of(post.text)
-        words[code] = words.get(code, 0) + post.words
-    most = max(words, key=lambda code: words[code], default="en")
+    knows_english_only = not options.from_scratch and options.base is None and not options.anyway
+    most = main_language(post.text for post in prepared.side("train")) if knows_english_only else "en"
     if most not in ("en", "unknown"):
         raise InputError(
             f"The blog is mostly in another language ({most}) than the base, which knows English only: use "
             "--from-scratch, give a base of that language with --base, or use --anyway."
         )
+    return prepared
 
 
 def _deciding(options: TrainOptions) -> dict[str, Any]:

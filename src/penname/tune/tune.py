@@ -8,6 +8,7 @@ study in `tune/study.journal`, and the page `tuning.html`. The same command goes
 with the same workspace share the study, one on each device. The test posts are not looked at.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from penname.core.terminal import clock
 from penname.core.workspace import Workspace, content_hash, file_hashes
 from penname.corpus.prepare import workspace_for
 from penname.corpus.read import ReadOptions
+from penname.sources.find import open_source
 from penname.train.blog import TrainOptions, prepared_blog
 
 if TYPE_CHECKING:
@@ -117,13 +119,15 @@ def tune_site(site: Path, options: TuneOptions) -> TuneReport:
 
     options.check()
     find_proposer(options.proposer)
-    workspace = workspace_for(site, options.workspace)
-    # Several processes may tune together; any other run keeps out.
-    with workspace.at_work("penname tune", shared=True):
-        given = TrainOptions(
-            read=options.read, how=options.how, cap=options.cap, base=options.base, anyway=options.anyway
-        )
-        prepared = prepared_blog(site, workspace, given)
+    with contextlib.ExitStack() as kept:
+        with open_source(site, options.read.wanted) as source:
+            workspace = workspace_for(source, options.workspace)
+            # Several processes may tune together; any other run keeps out.
+            kept.enter_context(workspace.at_work("penname tune", shared=True))
+            given = TrainOptions(
+                read=options.read, how=options.how, cap=options.cap, base=options.base, anyway=options.anyway
+            )
+            prepared = prepared_blog(source, workspace, given)
         return tune_workspace(workspace, prepared.corpus, options)
 
 
