@@ -1,5 +1,6 @@
 """Where each sentence of the verdict begins and ends: just on one side of its figure, and just on the other."""
 
+from types import SimpleNamespace as Made
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from penname.judge.verdict import (
     Check,
     Limit,
     check_figures,
+    find_limits,
     find_verdict,
     headline,
     ordinal,
@@ -179,3 +181,35 @@ def test_ordinals_of_a_hundred_and_more() -> None:
     assert [ordinal(n) for n in (0, 10, 14, 19, 20, 22, 23, 101, 110, 111, 113, 121)] == (
         ["0th", "10th", "14th", "19th", "20th", "22nd", "23rd", "101st", "110th", "111th", "113th", "121st"]
     )
+
+
+def limits(known: float = 0.97, halves: tuple[float, ...] = (0.5, 0.54), loops: bool = False) -> dict[str, Limit]:
+    text = "a b a b a b" if loops else "a b c d e f"
+    judgement = Made(
+        subject=Made(spare=[Made(text=text)] * 20, training=[Made(text="x")]),
+        voice=Made(halves_auc=halves),
+        passages=Made(guarded=[Made(text="a b c d e f")]),
+        vocabulary=frozenset("abcdef") if known == 1 else frozenset("abcde"),
+        options=Made(max_copy=12),
+    )
+    return {each.name: each for each in find_limits(judgement)}
+
+
+def test_limits_follow_from_the_blog() -> None:
+    found = limits()
+    assert found["real_vs_generated_auc"].value == 0.82 and "0.52" in found["real_vs_generated_auc"].reason
+    assert limits(halves=())["real_vs_generated_auc"].value == 0.8
+    assert limits(halves=(0.3,))["real_vs_generated_auc"].value == 0.8, "never under a half"
+    assert limits(halves=(0.9, 0.8))["real_vs_generated_auc"].value == 0.95
+    assert found["known_word_rate"].value == 0.745 and found["known_word_rate"].bound == AT_LEAST
+    assert limits(known=1)["known_word_rate"].value == 0.995
+    assert found["rep_4"].value == 0.005 and limits(loops=True)["rep_4"].value == 0.505
+    fixed = (
+        "delta_percentile",
+        "longest_copied_run",
+        "copy_ratio_8gram",
+        "extraction_rate",
+        "forgetting_bits_per_byte",
+    )
+    assert [found[name].value for name in fixed] == [90, 12, 1.5, 0.01, 0.03]
+    assert all(found[name].bound == AT_MOST for name in fixed)

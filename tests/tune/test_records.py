@@ -32,6 +32,7 @@ def trial(number: int, objective: float | None, group: str = SEARCH, state: str 
 def test_judged_is_a_state_and_an_objective() -> None:
     assert trial(0, 1.0).judged and trial(0, 1.0).value == 1.0
     assert not trial(0, None).judged and not trial(0, 1.0, state=PRUNED).judged
+    assert trial(0, 1.0).missed == 0 and trial(0, 1.0).started == trial(0, 1.0).ended == 0
     assert trial(3, 1.0).to_json()["verdict"] == [] and trial(3, 1.0).to_json()["number"] == 3
 
 
