@@ -150,6 +150,13 @@ class LlamaCpp:
             found: list[int] = json.loads(reply.read())["tokens"]
         return found
 
+    def answer(self, message: str, tokens: int = 24) -> str:
+        """Its greedy answer to a message of a chat."""
+        asked = {"messages": [{"role": "user", "content": message}], "max_tokens": tokens, "temperature": 0}
+        reply = self.server.handle_chat_completions(asked)
+        reply = json.loads(reply) if isinstance(reply, str) else reply
+        return str(reply["choices"][0]["message"]["content"])
+
     def write(self, prompt: str, tokens: int = 24) -> str:
         """Its greedy continuation of `prompt`."""
         reply = self.server.handle_completions({"prompt": prompt, "n_predict": tokens, "temperature": 0})

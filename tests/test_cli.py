@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gguf_files import small_gguf
 from publii_site import make_site, post
 
 from penname import __version__, cli
+from penname.cli.app import with_values
 from penname.core.workspace import Workspace
 from penname.sources.find import sample_site
 
@@ -239,6 +241,34 @@ def test_export(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert call("score", "nothing.txt", "--model", "copy") == 2
     assert call("export", "zip", "--out", "x", "--model", model) == 2
     assert call("export", "hf", "--out", "copy/config.json", "--model", model) == 2
+
+
+def test_base_stands_alone_or_before_a_base(tmp_path: Path) -> None:
+    file, folder = str(tmp_path / "none.gguf"), tmp_path / "folder"
+    folder.mkdir()
+    assert with_values(["--base", "Once upon"]) == ["--base=shipped", "Once upon"]
+    assert with_values(["Once", "--base"]) == ["Once", "--base=shipped"]
+    assert with_values(["--base", file, "Once"]) == ["--base", file, "Once"]
+    assert with_values([f"--base={file}", "--", "--base"]) == [f"--base={file}", "--", "--base"]
+    assert with_values(["--base", str(folder)]) == ["--base=shipped", str(folder)]
+    (folder / "config.json").write_text("{}")
+    assert with_values(["--base", str(folder)]) == ["--base", str(folder)]
+
+
+@pytest.mark.slow
+def test_a_gguf_file_is_a_base_of_every_command(site: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_gguf(here / "owl.gguf", pre="smollm")
+    (here / "post.txt").write_text("The owl and the pussy-cat went to sea.")
+    assert call("score", "--base", "owl.gguf", "post.txt", "--device", "cpu") == 0
+    assert "bits per byte" in capsys.readouterr().out
+    assert call("write", "--base", "owl.gguf", "The owl", "--max-tokens", "3", "--device", "cpu") == 0
+    assert capsys.readouterr().out.startswith("The owl")
+    assert call("export", "gguf", "--out", "out.gguf", "--base", "owl.gguf", "--type", "f32") == 0
+    assert call("export", "hf", "--out", "out", "--base", "owl.gguf") == 0
+    words = ["train", site, "--base", "owl.gguf", "--steps", "2", "--device", "cpu", "--anyway", "--no-judge"]
+    assert call("plan", *words[1:-1]) == 0
+    assert call(*words) == 0
+    assert call("judge", "--quick", "--passages", "2", "--device", "cpu") in (0, 1)
 
 
 def test_pretrain_refuses_what_it_cannot_use(here: Path) -> None:

@@ -52,12 +52,12 @@ def random_model(**changes: Any) -> GPT:
 
 
 @cache
-def trained_model(qk_norm: bool = True) -> GPT:
+def trained_model(qk_norm: bool = True, **changes: Any) -> GPT:
     """A network that knows the start of `VERSE` by heart, so that rounding does not change what it writes.
 
     With or without an end token before it.
     """
-    model = GPT(tiny_config(qk_norm=qk_norm)).initialise(seed=1)
+    model = GPT(tiny_config(qk_norm=qk_norm, **changes)).initialise(seed=1)
     verse = encode_plain(tiny_tokenizer(), VERSE)
     ids = torch.tensor([[0, *verse[:120]], verse[:121]])
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.0)
@@ -73,7 +73,7 @@ def trained_model(qk_norm: bool = True) -> GPT:
 
 
 def hugging_face_folder(folder: Path, kind: str = "llama", seed: int = 0, **changes: Any) -> Any:
-    """Let `transformers` write a tiny random Llama or Qwen3 with our tokenizer; returns its network."""
+    """Let `transformers` write a tiny random Llama or Qwen with our tokenizer; returns its network."""
     import transformers
 
     logging.getLogger("transformers").setLevel(logging.ERROR)
@@ -94,6 +94,7 @@ def hugging_face_folder(folder: Path, kind: str = "llama", seed: int = 0, **chan
     torch.manual_seed(seed)
     config_class, model_class = {
         "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
+        "qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
         "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
     }[kind]
     model = model_class(config_class(**{**fields, **changes})).to(dtype).eval()

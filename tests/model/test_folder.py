@@ -22,6 +22,7 @@ from penname.core.errors import InputError
 from penname.corpus.tokenizer import encode_plain
 from penname.model.folder import FILES, is_model_folder, is_ours, load_model, save_model
 from penname.model.gpt import GPT, RopeScaling
+from penname.model.hf_config import ARCHITECTURES, kind_of
 from penname.model.hf_weights import weight_shapes
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:100]]])
@@ -78,6 +79,7 @@ def test_the_shapes_are_those_of_the_network(changes: dict[str, Any]) -> None:
         {"qk_norm": False},
         {"qk_norm": False, "tie_word_embeddings": False, "num_key_value_heads": 4},
         {"head_dim": 32, "rope_theta": 50_000.0, "rms_norm_eps": 1e-5},
+        {"qk_norm": False, "qkv_bias": True},
         {"qk_norm": False, "rope_scaling": RopeScaling("linear", 2.0)},
         {"rope_scaling": RopeScaling("llama3", 8.0, 1.0, 4.0, 64)},
     ],
@@ -87,7 +89,7 @@ def test_transformers_reads_what_we_write(tmp_path: Path, changes: dict[str, Any
     model = random_model(**changes)
     save(tmp_path / "model", model)
     theirs = load_in_transformers(tmp_path / "model")
-    assert type(theirs).__name__ == ("Qwen3ForCausalLM" if model.config.qk_norm else "LlamaForCausalLM")
+    assert type(theirs).__name__ == ARCHITECTURES[kind_of(model.config)]
     assert_same_logits(model, theirs)
     loaded = load_model(tmp_path / "model")
     assert loaded.config == model.config
@@ -212,11 +214,12 @@ def test_what_is_ours(tmp_path: Path, llama: Path) -> None:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
 def test_we_read_what_transformers_writes(tmp_path: Path, kind: str, tied: bool) -> None:
     theirs = hugging_face_folder(tmp_path, kind, tie_word_embeddings=tied)
     loaded = load_model(tmp_path)
     assert (loaded.config.tie_word_embeddings, loaded.config.qk_norm) == (tied, kind == "qwen3")
+    assert loaded.config.qkv_bias == (kind == "qwen2")
     assert (loaded.model.lm_head.weight is loaded.model.model.embed_tokens.weight) == tied
     assert_same_logits(loaded.model, theirs)
     assert encode_plain(loaded.tokenizer, VERSE) == encode_plain(tiny_tokenizer(), VERSE)

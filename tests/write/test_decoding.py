@@ -14,6 +14,8 @@ SHAPES = {
     "llama": {"qk_norm": False, "tie_word_embeddings": False},
     "one head each": {"num_key_value_heads": 4},
     "odd": {"num_attention_heads": 6, "num_key_value_heads": 1, "head_dim": 8, "rope_theta": 1e6},
+    "qwen2": {"qk_norm": False, "qkv_bias": True},
+    "documents start after another token": {"document_start": (5, 6)},
     "stretched": {"rope_scaling": RopeScaling("linear", 4.0)},
 }
 

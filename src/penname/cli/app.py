@@ -29,6 +29,40 @@ class Verbs(typer.core.TyperGroup):
             raise Interrupted("Stopped.") from stop
 
 
+class WithBase(typer.core.TyperCommand):
+    """A command whose `--base` may stand alone, for the base that came with penname, or before another base."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give each `--base` that stands alone its value."""
+        return super().parse_args(ctx, with_values(args))
+
+
+def with_values(words: list[str]) -> list[str]:
+    """`--base` without a base behind it means the shipped one: what follows is the command's own.
+
+    with_values(["--base", "Once upon a time"])     # ["--base=shipped", "Once upon a time"]
+    """
+    found: list[str] = []
+    for number, word in enumerate(words):
+        alone = word == "--base" and not (number + 1 < len(words) and _is_base(words[number + 1]))
+        found.append(f"--base={given.SHIPPED}" if alone and "--" not in words[:number] else word)
+    return found
+
+
+def _is_base(word: str) -> bool:
+    """Whether a word names a base: a GGUF file, there or not, or a folder that holds a model."""
+    path = Path(word)
+    if path.suffix.lower() == ".gguf" or word == given.SHIPPED:
+        return True
+    try:
+        if path.is_dir():
+            return any((path / name).is_file() for name in ("config.json", "weights.safetensors"))
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except (OSError, ValueError):
+        return False
+
+
 app = typer.Typer(
     name="penname",
     cls=Verbs,
@@ -80,14 +114,16 @@ def showing(moving: bool = True) -> Iterator[None]:
         yield
 
 
-def model_meant(model: Path | None, workspace: Path | None, base: bool) -> Path | None:
-    """The model folder that is meant: the shipped base, the one named, or the workspace's; none is the base too."""
+def model_meant(model: Path | None, workspace: Path | None, base: Path | None) -> Path | None:
+    """The model that is meant: a base, the folder named, or the workspace's; none is the shipped base too."""
     from penname.core.workspace import model_in
 
-    if not base:
+    if base is None:
         return model or model_in(workspace)
     if model is not None or workspace is not None:
-        raise InputError("--base is the model that came with penname: it goes with neither --model nor --workspace.")
+        raise InputError("--base is a model as it was before your blog: it goes with neither --model nor --workspace.")
+    if str(base) != given.SHIPPED:
+        return base
     from penname.model.base import shipped_folder
 
     return shipped_folder()

@@ -65,10 +65,19 @@ WorkspaceFolder = Annotated[
 ]
 ModelFolder = Annotated[
     Path | None,
-    Option("--model", "-m", metavar="DIR", help="A model folder. [default: the workspace's]", parser=as_path),
+    Option(
+        "--model", "-m", metavar="DIR", help="A model folder, or GGUF file. [default: the workspace's]", parser=as_path
+    ),
 ]
 Judged = Annotated[bool, Option("--judge/--no-judge", help="Measure the model and write a report at the end.")]
-ShippedBase = Annotated[bool, Option("--base", help="Use the base that came with penname, as it is.")]
+SHIPPED = "shipped"
+"""What `--base` means where no base stands behind it."""
+PlainBase = Annotated[
+    Path | None,
+    Option(
+        "--base", metavar="[BASE]", help="Use a base as it is: a GGUF file or folder, or penname's.", parser=as_path
+    ),
+]
 Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu|vulkan", help="The device to use.")]
 Seed = Annotated[int | None, Option(help="Seed of everything random.")]
 
@@ -98,7 +107,7 @@ Again = Annotated[bool, Option("--again", help="Do it although nothing has chang
 
 BaseModel = Annotated[
     Path | None,
-    Option("--base", metavar="DIR", help="A model folder to adapt instead of penname's own base.", parser=as_path),
+    Option("--base", metavar="BASE", help="A GGUF file or model folder to adapt, not penname's base.", parser=as_path),
 ]
 FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small network on the blog alone.")]
 TrainMinutes = Annotated[
@@ -179,10 +188,6 @@ TeacherFolder = Annotated[
         "--teacher", metavar="DIR", help="A model folder that teaches, for a recipe with teacher_share.", parser=as_path
     ),
 ]
-StartFolder = Annotated[
-    Path | None,
-    Option("--start", metavar="DIR", help="A base to begin from, no wider than the recipe's shape.", parser=as_path),
-]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
 Checkpoints = Annotated[
@@ -244,4 +249,4 @@ Example = Annotated[
 Stop = Annotated[list[str] | None, Option(help="End a draft before this text.")]
 Precision = Annotated[str, Option(metavar="auto|fp32|bf16|int8", help="Of the weights while writing.")]
 ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.", parser=as_path)]
-GGUFKind = Annotated[str, Option("--type", metavar="q8_0|f16|f32", help="Weights of a GGUF file.")]
+GGUFKind = Annotated[str, Option("--type", metavar="q8_0|q5_0|q4_0|f16|f32", help="Weights of a GGUF file.")]

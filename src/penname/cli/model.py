@@ -3,18 +3,18 @@
 import sys
 
 from penname.cli import arguments as given
-from penname.cli.app import app, model_meant, showing
+from penname.cli.app import WithBase, app, model_meant, showing
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.terminal import say
 
 
-@app.command()
+@app.command(cls=WithBase)
 def write(
     prompt: given.Prompt = None,
     workspace: given.WorkspaceFolder = None,
     model: given.ModelFolder = None,
-    base: given.ShippedBase = False,
+    base: given.PlainBase = None,
     count: given.Count = 1,
     title: given.Title = False,
     temperature: given.Temperature = None,
@@ -57,7 +57,7 @@ def write(
     }
     chosen = WriteOptions(
         workspace=workspace,
-        model=model_meant(model, workspace, True) if base else model,
+        model=model_meant(model, workspace, base) if base else model,
         drafts=count,
         title=title,
         sampling={name: value for name, value in sampling.items() if value is not None},
@@ -105,11 +105,11 @@ def judge(
         say("\n".join([*report.verdict, f"The report: {report.page}"]))
 
 
-@app.command()
+@app.command(cls=WithBase)
 def score(
     files: given.Texts,
     model: given.ModelFolder = None,
-    base: given.ShippedBase = False,
+    base: given.PlainBase = None,
     workspace: given.WorkspaceFolder = None,
     device: given.Device = "auto",
     as_json: given.AsJson = False,
@@ -130,13 +130,13 @@ def score(
         say(f"{row['bits_per_byte']:.4f} bits per byte  {row['bytes']:>12,} bytes  {row['path']}")
 
 
-@app.command()
+@app.command(cls=WithBase)
 def export(
     form: given.Form,
     out: given.ExportPath,
     kind: given.GGUFKind = "q8_0",
     model: given.ModelFolder = None,
-    base: given.ShippedBase = False,
+    base: given.PlainBase = None,
     workspace: given.WorkspaceFolder = None,
 ) -> None:
     """Write a model as files that other programs run."""

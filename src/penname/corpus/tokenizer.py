@@ -177,6 +177,54 @@ def _try_out(tokenizer: "Tokenizer") -> None:
             raise ValueError(f"it takes {seconds:.1f} seconds for {size:,} bytes")
 
 
+_DOCUMENTS = (END_OF_TEXT, "<|end_of_text|>", "<eos>", "</s>")
+_TURNS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<|im_start|>")
+
+
+ENDINGS = (
+    *(
+        END_OF_TEXT,
+        "<|end_of_text|>",
+        "</s>",
+        "<eos>",
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|eom_id|>",
+        "<|end|>",
+        "<|return|>",
+    ),
+    *(
+        "<end_of_turn>",
+        "<EOT>",
+        "_<EOT>",
+        "[EOT]",
+        "[EOS]",
+        "<end_of_utterance>",
+        "<｜end▁of▁sentence｜>",
+        "<|file_sep|>",
+    ),
+    *("<|fim_pad|>", "<|repo_name|>", "<reponame>", "<REPO>", "<fim-repo>", "<|fim_repo|>", "<turn|>"),
+)
+"""The spellings of tokens at which llama.cpp ends a text, whatever a file says of them."""
+
+
+def other_ends(tokenizer: "Tokenizer", end: int) -> list[int]:
+    """The special tokens beside `end` that end a text too."""
+    special = tokenizer.get_added_tokens_decoder()
+    return [number for number, token in special.items() if number != end and token.special and token.content in ENDINGS]
+
+
+def documents_end(tokenizer: "Tokenizer") -> int | None:
+    """The token that ended documents in a model that was taught to chat; None where there is no such token.
+
+    Its files name the token that ends an answer.
+    """
+    if all(tokenizer.token_to_id(name) is None for name in _TURNS):
+        return None
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
+    return next((tokenizer.token_to_id(name) for name in _DOCUMENTS if name in special), None)
+
+
 def end_id(tokenizer: "Tokenizer", names: Sequence[str] = ()) -> int:
     """The id that ends a document: `names` first (a model's own end token), then the usual ones.
 

@@ -1,9 +1,10 @@
-r"""The tokenizer of a GGUF file, built anew from what the file says of it: the ids are those of llama.cpp.
+r"""The tokenizer of a GGUF file, built anew from what the file says of it, and the way back: the ids are llama.cpp's.
 
 In: the metadata of the file. Out: a `tokenizers.Tokenizer`, and whether a text starts after a token of its own.
 
     tokenizer = gguf_tokenizer(metadata, path)
-    start = start_id(metadata)          # the token that every text starts after, or None
+    start = start_id(metadata)                  # the token that every text starts after, or None
+    metadata = gguf_values(tokenizer, 49_152)   # what a file says of it, for a network of so many rows
 
 Two kinds are read: byte-level BPE (`gpt2`), where `tokenizer.ggml.pre` names the way of splitting text into words, and
 SentencePiece's BPE (`llama`), whose merges follow from the scores of its tokens.
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penname.core.errors import InputError
-from penname.corpus.tokenizer import checked_tokenizer
+from penname.corpus.tokenizer import ENDINGS, checked_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,6 +29,8 @@ LLAMA3_SPLIT = _CONTRACTIONS + r"\p{N}{1,3}" + _REST
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 """What `tokenizer.ggml.token_type` says of a token."""
 _SPACE = "▁"
+_PREFIX: dict[str, Any] = {"type": "Prepend", "prepend": _SPACE}
+_SPACES_AS_MARKS: dict[str, Any] = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
 _DEFAULT_END = {"llama": 2, "gpt2": 11}
 _DEFAULT_START = {"llama": 1, "gpt2": 11}
 """What llama.cpp takes where a file names no token."""
@@ -85,6 +88,9 @@ def gguf_tokenizer(metadata: Mapping[str, Any], path: Path) -> "Tokenizer":
             f"{path} has a tokenizer of the kind {str(kind)[:40]!r}, which is not read here: byte-level BPE (gpt2) and "
             "SentencePiece's BPE (llama) are. Use another base."
         )
+    start = start_id(metadata)
+    if start is not None:
+        described["post_processor"] = _started(start, tokens[start])
     # Every token stands in the vocabulary under its own number: added ones would be numbered anew where there are gaps.
     described["added_tokens"] = [
         _added(number, token, types[number]) for number, token in enumerate(tokens) if types[number] in _ADDED
@@ -95,6 +101,18 @@ def gguf_tokenizer(metadata: Mapping[str, Any], path: Path) -> "Tokenizer":
 
 
 _ADDED = (UNKNOWN, CONTROL, USER_DEFINED)
+
+
+def _started(number: int, token: str) -> dict[str, Any]:
+    """The part that puts the start of a text before it, for programs that ask for special tokens."""
+    start = {"SpecialToken": {"id": token, "type_id": 0}}
+    texts = [{"Sequence": {"id": name, "type_id": 0}} for name in ("A", "B")]
+    return {
+        "type": "TemplateProcessing",
+        "single": [start, texts[0]],
+        "pair": [start, *texts],
+        "special_tokens": {token: {"id": token, "ids": [number], "tokens": [token]}},
+    }
 
 
 def _added(number: int, token: str, kind: int) -> dict[str, Any]:
@@ -113,8 +131,9 @@ def _tokens(metadata: Mapping[str, Any], path: Path) -> tuple[list[str], list[in
     kinds = metadata.get("tokenizer.ggml.token_type")
     if kinds is None:
         return tokens, [NORMAL] * len(tokens)
-    types = _numbers(kinds, "token_type", len(tokens), path)
-    return tokens, [int(number) for number in types]
+    types = _numbers(kinds, "token_type", len(tokens), path).tolist()
+    # What is spelt as an end of text ends one in llama.cpp, whatever its kind.
+    return tokens, [CONTROL if token in ENDINGS else kind for token, kind in zip(tokens, types, strict=True)]
 
 
 def _numbers(values: Any, name: str, count: int, path: Path) -> Any:
@@ -163,9 +182,8 @@ def splitting_of(metadata: Mapping[str, Any], path: Path) -> Splitting:
 def _sentence_piece(metadata: Mapping[str, Any], tokens: list[str], types: list[int], path: Path) -> dict[str, Any]:
     scores = _numbers(metadata.get("tokenizer.ggml.scores"), "scores", len(tokens), path)
     prefix = metadata.get("tokenizer.ggml.add_space_prefix", True)
-    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": _SPACE}
     back = {"type": "Replace", "pattern": {"String": _SPACE}, "content": " "}
-    steps: list[dict[str, Any]] = [{"type": "Prepend", "prepend": _SPACE}, spaces] if prefix else [spaces]
+    steps = [_PREFIX, _SPACES_AS_MARKS] if prefix else [_SPACES_AS_MARKS]
     decoders: list[dict[str, Any]] = [back, {"type": "ByteFallback"}, {"type": "Fuse"}]
     if prefix:
         decoders.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
@@ -215,3 +233,90 @@ def special_id(metadata: Mapping[str, Any], name: str) -> int:
     number = metadata.get(f"tokenizer.ggml.{name}_token_id", usual)
     count = len(metadata["tokenizer.ggml.tokens"])
     return number if isinstance(number, int) and 0 <= number < count else usual
+
+
+# -- what a file says of a tokenizer ----------------------------------------------------------------------------------
+
+
+def gguf_values(tokenizer: "Tokenizer", room: int) -> dict[str, Any]:
+    """The values `tokenizer.ggml.*` of a file with this tokenizer and a network of `room` rows.
+
+    Raises `InputError` for a tokenizer that llama.cpp would run otherwise than here.
+    """
+    described: dict[str, Any] = json.loads(tokenizer.to_str())
+    model = described["model"]
+    if model["type"] != "BPE":
+        raise _not_written()
+    kind = {"model": "llama", **_spaces(described)} if model.get("byte_fallback") else _byte_level_values(described)
+    # The network may have more rows than the tokenizer has tokens.
+    tokens, types = [f"[PAD{number}]" for number in range(room)], [UNUSED] * room
+    for token, number in model["vocab"].items():
+        tokens[number], types[number] = token, NORMAL
+    for added in described.get("added_tokens", []):
+        tokens[added["id"]] = added["content"]
+        types[added["id"]] = CONTROL if added["special"] else USER_DEFINED
+    if kind["model"] == "llama":
+        types = [
+            BYTE if _is_byte(token) else UNKNOWN if token == model["unk_token"] else kind_of_token
+            for token, kind_of_token in zip(tokens, types, strict=True)
+        ]
+        kind["scores"] = _scores(tokens, model["merges"])
+    return {f"tokenizer.ggml.{name}": value for name, value in {**kind, "tokens": tokens, "token_type": types}.items()}
+
+
+def _byte_level_values(described: dict[str, Any]) -> dict[str, Any]:
+    normalizer, model = described.get("normalizer"), described["model"]
+    pre = _split_name(described.get("pre_tokenizer") or {}, bool(model.get("ignore_merges")))
+    if pre is None or (normalizer or {"type": "NFC"})["type"] != "NFC":
+        raise _not_written()
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    return {"model": "gpt2", "pre": pre, "merges": merges}
+
+
+def _split_name(pre_tokenizer: dict[str, Any], whole_words: bool) -> str | None:
+    """llama.cpp's name for a way of splitting."""
+    steps = [_meaning(part) for part in pre_tokenizer.get("pretokenizers", [pre_tokenizer])]
+    for name, splitting in SPLITTINGS.items():
+        if steps == [_meaning(step) for step in splitting.steps] and whole_words == splitting.whole_words:
+            return name
+    return None
+
+
+def _meaning(part: dict[str, Any]) -> dict[str, Any]:
+    """A part without what does not change the ids."""
+    return (
+        {"use_regex": True, **{name: value for name, value in part.items() if name != "trim_offsets"}}
+        if (part.get("type") == "ByteLevel")
+        else part
+    )
+
+
+def _spaces(described: dict[str, Any]) -> dict[str, Any]:
+    """Whether a text begins with a space, of a tokenizer that writes spaces as SentencePiece does."""
+    normalizer, pre = described.get("normalizer") or {}, described.get("pre_tokenizer") or {}
+    if pre.get("type") == "Metaspace" and not normalizer and pre.get("replacement") == _SPACE and not pre.get("split"):
+        return {"add_space_prefix": pre.get("prepend_scheme", "always") != "never"}
+    steps = normalizer.get("normalizers", [normalizer])
+    known = [_PREFIX, _SPACES_AS_MARKS]
+    if pre or steps not in (known, known[1:]):
+        raise _not_written()
+    return {"add_space_prefix": steps == known}
+
+
+def _is_byte(token: str) -> bool:
+    return len(token) == 6 and token.startswith("<0x") and token.endswith(">")
+
+
+def _scores(tokens: list[str], merges: list[Any]) -> list[float]:
+    """Scores that put llama.cpp's choices in the order of the merges."""
+    ranks: dict[str, int] = {}
+    for rank, merge in enumerate(merges):
+        ranks.setdefault("".join(merge.split(" ") if isinstance(merge, str) else merge), rank)
+    return [-float(ranks.get(token, len(merges))) for token in tokens]
+
+
+def _not_written() -> InputError:
+    return InputError(
+        "This tokenizer is not one of those that are written as GGUF (byte-level BPE that splits as Qwen2, Llama 3, "
+        "GPT-2 or SmolLM do, and SentencePiece's BPE): export hf, and convert that with llama.cpp's own converter."
+    )

@@ -17,7 +17,7 @@ from penname.core.files import replacing, settle_folder
 from penname.model.folder import LoadedModel, is_ours, save_model
 from penname.model.hf_config import shown
 
-GGUFType = Literal["q8_0", "f16", "f32"]
+GGUFType = Literal["q8_0", "q5_0", "q4_0", "f16", "f32"]
 _KEPT = (
     "do_sample",
     "temperature",
@@ -52,6 +52,7 @@ def export_hf(loaded: LoadedModel, out: Path) -> Path:
         card=loaded.card or "# A language model\n\nConverted by penname; the model it comes from had no card.\n",
         generation={key: value for key, value in loaded.generation.items() if key in _KEPT},
         end=loaded.end,
+        origin=loaded.origin,
     )
     return out
 

@@ -23,7 +23,7 @@ import json
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,11 @@ from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import InputError
 from penname.core.files import replacing_folder, settle_folder
-from penname.corpus.tokenizer import end_id, load_tokenizer
+from penname.corpus.tokenizer import documents_end, end_id, load_tokenizer
 from penname.model.gpt import GPT, GPTConfig
-from penname.model.hf_config import config_fields, read_config, read_json_file, shown
+from penname.model.hf_config import config_fields, read_config, read_json_file, shown, special_ids
 from penname.model.hf_weights import INDEX, MERGE, WEIGHTS, named_weights, read_weights
+from penname.model.origin import KEY, NO_ORIGIN, Origin, as_field, folder_origin, with_origin
 from penname.model.weights import SUMS, check_sums, is_from_penname, write_sums, write_weights
 
 if TYPE_CHECKING:
@@ -275,6 +276,8 @@ class LoadedModel:
     """The model card, Markdown; empty where there is none."""
     generation: dict[str, Any] = field(default_factory=dict)
     """What `generation_config.json` says."""
+    origin: Origin = NO_ORIGIN
+    """What an open base says of itself; empty for the shipped one."""
 
 
 def save_model(
@@ -286,22 +289,25 @@ def save_model(
     generation: dict[str, Any],
     dtype: torch.dtype = torch.float32,
     end: int | None = None,
+    origin: Origin = NO_ORIGIN,
 ) -> None:
     """Write a folder that `transformers` loads, in place of the one that was there.
 
     float32 keeps the logits as they are; `torch.bfloat16` halves the file. `end` is the id of the token that ends a
-    document, found by its name unless given. Raises `PennameError` when the disk is full; the old folder stays.
+    document, found by its name unless given; what `origin` says of the base goes along. Raises `PennameError` when the
+    disk is full; the old folder stays.
     """
     end = end_id(tokenizer) if end is None else end
     name = str(dtype).removeprefix("torch.")
     weights = {key: value.to(dtype).contiguous() for key, value in named_weights(model).items()}
     with replacing_folder(folder) as new:
-        _write_json(new / "config.json", config_fields(model.config, end=end, dtype=name))
+        described = config_fields(model.config, end=end, dtype=name, start=origin.start, stop=origin.stop)
+        _write_json(new / "config.json", {**described, **as_field(origin)})
         write_weights(weights, new / WEIGHTS, {"format": "pt", "producer": f"penname {__version__}"})
         (new / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8", newline="\n")
-        _write_json(new / "tokenizer_config.json", _tokenizer_fields(tokenizer, end, model.config))
-        _write_json(new / "generation_config.json", _generation_fields(generation, end))
-        (new / "README.md").write_text(card, encoding="utf-8", errors="replace", newline="\n")
+        _write_json(new / "tokenizer_config.json", _tokenizer_fields(tokenizer, end, model.config, origin))
+        _write_json(new / "generation_config.json", _generation_fields(generation, end, described))
+        (new / "README.md").write_text(with_origin(card, origin), encoding="utf-8", errors="replace", newline="\n")
         write_sums(new)
 
 
@@ -321,12 +327,18 @@ def load_model(folder: Path, device: Device | None = None) -> LoadedModel:
     usable, notes = usable_generation(generation, config.vocab_size)
     if notes:
         _say_once(f"{folder / 'generation_config.json'}: {'; '.join(notes)}.")
-    end = _find_end(tokenizer, [raw, generation], _optional_json(folder / "tokenizer_config.json"))
+    about = _optional_json(folder / "tokenizer_config.json")
+    end = _find_end(tokenizer, [raw, generation], about, ours=is_from_penname(folder / WEIGHTS))
+    config = replace(config, document_start=_document_start(tokenizer, raw, end))
     model = read_weights(folder, config).eval()
     check_sums(folder)
     if device is not None:
         model.to(device.torch)
-    return LoadedModel(model, tokenizer, end, model.config, folder, read_card(folder / "README.md"), usable)
+    card = read_card(folder / "README.md")
+    origin = NO_ORIGIN
+    if KEY in raw or not is_from_penname(folder / WEIGHTS):
+        origin = folder_origin(folder, raw, about, card, tokenizer.get_vocab(with_added_tokens=True))
+    return LoadedModel(model, tokenizer, end, model.config, folder, card, usable, origin)
 
 
 def is_model_folder(folder: Path) -> bool:
@@ -381,11 +393,24 @@ def check_vocabulary(tokenizer: "Tokenizer", config: GPTConfig, folder: Path) ->
         )
 
 
-def _find_end(tokenizer: "Tokenizer", configs: list[dict[str, Any]], tokenizer_config: dict[str, Any]) -> int:
+def _document_start(tokenizer: "Tokenizer", raw: Mapping[str, Any], end: int) -> tuple[int, int] | None:
+    """The token that ends documents and the one that they start after, where the tokenizer puts one there itself."""
+    put = tokenizer.encode("", add_special_tokens=True).ids
+    if not put or put[0] == end or put[0] != raw.get("bos_token_id"):
+        return None
+    return end, put[0]
+
+
+def _find_end(
+    tokenizer: "Tokenizer", configs: list[dict[str, Any]], tokenizer_config: dict[str, Any], ours: bool
+) -> int:
     """The id that ends a document: what the configs name, where the tokenizer agrees that it is special.
 
-    A config may keep the default of its class (2 for Llama) although that id is an ordinary letter here.
+    A config may keep the default of its class (2 for Llama) although that id is an ordinary letter here. A model that
+    was taught to chat names what ends an answer; its documents ended with another token, unless they are `ours`.
     """
+    if not ours and (found := documents_end(tokenizer)) is not None:
+        return found
     special = {number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special}
     for config in configs:
         named = config.get("eos_token_id")
@@ -423,20 +448,23 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
-def _tokenizer_fields(tokenizer: "Tokenizer", end: int, config: GPTConfig) -> dict[str, Any]:
+def _tokenizer_fields(tokenizer: "Tokenizer", end: int, config: GPTConfig, origin: Origin) -> dict[str, Any]:
     token = tokenizer.id_to_token(end)
+    start, _ = special_ids(config, end, origin.start, origin.stop)
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": token,
-        "bos_token": token,
+        "eos_token": token if origin.stop is None else tokenizer.id_to_token(origin.stop),
+        "bos_token": tokenizer.id_to_token(start),
         "pad_token": token,
+        **({"chat_template": origin.chat_template} if origin.chat_template else {}),
         "model_max_length": config.max_position_embeddings,
         "clean_up_tokenization_spaces": False,
     }
 
 
-def _generation_fields(generation: dict[str, Any], end: int) -> dict[str, Any]:
+def _generation_fields(generation: dict[str, Any], end: int, config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings for `generate`; sampling is switched on when they hold a setting of sampling."""
     given = {key: value for key, value in generation.items() if value is not None}
     sampled = {"do_sample": True} if any(key in given for key in _SAMPLING) else {}
-    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, **sampled, **given}
+    special = {name: config[name] for name in ("bos_token_id", "eos_token_id")}
+    return {**special, "pad_token_id": end, **sampled, **given}

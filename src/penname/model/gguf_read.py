@@ -19,19 +19,19 @@ from torch import Tensor
 
 from penname.core.device import Device
 from penname.core.errors import InputError
-from penname.corpus.tokenizer import END_OF_TEXT, end_id
-from penname.corpus.tokenizer_gguf import gguf_tokenizer, special_id
+from penname.corpus.tokenizer import documents_end
+from penname.corpus.tokenizer_gguf import gguf_tokenizer, special_id, start_id
 from penname.model.folder import LoadedModel, check_vocabulary
-from penname.model.gguf import TABLES, TENSORS, interleaved
+from penname.model.gguf import ROPE_FACTORS, TABLES, TENSORS, interleaved
 from penname.model.gguf_file import GGUFFile, open_gguf
 from penname.model.gpt import GPTConfig, RopeScaling, rotary_factors
 from penname.model.hf_config import ARCHITECTURES, read_config, shown
 from penname.model.hf_weights import build, check_room, first_difference
+from penname.model.origin import gguf_origin
 
 SUFFIX = ".gguf"
 FITS = "a GGUF file of a plain llama, qwen2 or qwen3 (SmolLM2, Llama 3, TinyLlama, Mistral, Qwen2.5, Qwen3)"
 """What can be used, for messages."""
-_ROPE = "rope_freqs.weight"
 _LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
 _PARTS = {theirs: ours for ours, theirs in TENSORS.items()}
 _TABLES = {theirs: ours for ours, theirs in TABLES.items()}
@@ -61,11 +61,17 @@ def read_gguf(path: Path, device: Device | None = None) -> LoadedModel:
         check_room(config, path)
         tokenizer = gguf_tokenizer(file.metadata, path)
         check_vocabulary(tokenizer, config, path)
+        stop, start = special_id(file.metadata, "eos"), start_id(file.metadata)
+        ended = documents_end(tokenizer)
+        end = stop if ended is None else ended
+        if start is not None and start != end:
+            config = replace(config, document_start=(end, start))
+        origin = gguf_origin(file.metadata, special_id(file.metadata, "bos"), stop)
         weights = {ours: _weight(file, theirs, ours, config) for theirs, ours in names.items()}
     model = build(config, weights).eval()
     if device is not None:
         model.to(device.torch)
-    return LoadedModel(model, tokenizer, _end(file.metadata, tokenizer), config, path)
+    return LoadedModel(model, tokenizer, end, config, path, origin=origin)
 
 
 def gguf_config(file: GGUFFile) -> GPTConfig:
@@ -131,9 +137,9 @@ def _scaling(file: GGUFFile, said: dict[str, Any], config: GPTConfig) -> RopeSca
         return RopeScaling("linear", float(factor)) if factor and factor != 1 else None
     if kind != "none":
         raise _cannot(file.path, f"rotary positions scaled by {shown(kind)}")
-    if _ROPE not in file.tensors:
+    if ROPE_FACTORS not in file.tensors:
         return None
-    return _llama3(file.path, file.read(_ROPE), config)
+    return _llama3(file.path, file.read(ROPE_FACTORS), config)
 
 
 def _llama3(path: Path, factors: npt.NDArray[np.float32], config: GPTConfig) -> RopeScaling:
@@ -143,12 +149,12 @@ def _llama3(path: Path, factors: npt.NDArray[np.float32], config: GPTConfig) -> 
         wanted = 1 / rotary_factors(config, scaling).numpy()
         if np.allclose(factors, wanted, rtol=1e-3):
             return scaling
-    raise _cannot(path, f"rotary positions slowed by factors of its own ({_ROPE})")
+    raise _cannot(path, f"rotary positions slowed by factors of its own ({ROPE_FACTORS})")
 
 
 def _names(file: GGUFFile, config: GPTConfig) -> dict[str, str]:
     """The tensors with our names for them, their shapes checked; `InputError` for a first difference."""
-    found = {name: _our_name(name) or name for name in file.tensors if name != _ROPE}
+    found = {name: _our_name(name) or name for name in file.tensors if name != ROPE_FACTORS}
     shapes = {ours: file.tensors[theirs].shape for theirs, ours in found.items()}
     if wrong := first_difference(config, shapes, "metadata"):
         raise InputError(f"{file.path} is not a whole model that can be read ({wrong}): {_give()}.")
@@ -177,17 +183,6 @@ def _apart(weight: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]
     """Rows in our order: llama.cpp rotates neighbours (2i, 2i + 1) in a `llama`, we rotate (i, i + dim / 2)."""
     pairs = weight.reshape(-1, dim // 2, 2, weight.shape[1])
     return np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(weight.shape)
-
-
-def _end(metadata: dict[str, Any], tokenizer: Any) -> int:
-    """The token that ends a document: what ended one when the model learned, else what ends its answers.
-
-    A model that was taught to chat names the end of an answer (<|im_end|>); its documents ended with another.
-    """
-    for name in (END_OF_TEXT, "<|end_of_text|>"):
-        if tokenizer.token_to_id(name) is not None:
-            return end_id(tokenizer, [name])
-    return special_id(metadata, "eos")
 
 
 def _cannot(path: Path, what: str) -> InputError:

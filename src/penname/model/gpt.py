@@ -50,6 +50,8 @@ class GPTConfig:
     tie_word_embeddings: bool = True
     qk_norm: bool = True
     qkv_bias: bool = False
+    document_start: tuple[int, int] | None = None
+    """Where documents start after a token of their own: what ends them, and what is read in its place."""
     rope_scaling: RopeScaling | None = None
 
     def parameters(self) -> int:
@@ -238,6 +240,18 @@ class GPT(nn.Module):
                 weight.zero_()
         return self
 
+    def as_read(self, ids: Tensor) -> Tensor:
+        """`ids` with the start of the next document where one has ended: it is predicted, and the start is read."""
+        if self.config.document_start is None:
+            return ids
+        end, start = self.config.document_start
+        return torch.where(ids == end, start, ids)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """ids: (batch, tokens) -> (batch, tokens, width)."""
+        out: Tensor = self.model.embed_tokens(self.as_read(ids))
+        return out
+
     def hidden(
         self, ids: Tensor, cache: KVCache | None = None, causal: bool = True, inputs: Tensor | None = None
     ) -> Tensor:
@@ -246,7 +260,7 @@ class GPT(nn.Module):
         `inputs` replaces the embedded ids (the masked objective puts its own vector in the masked places).
         """
         start = cache.length if cache is not None else 0
-        x = self.model.embed_tokens(ids) if inputs is None else inputs
+        x = self.embed(ids) if inputs is None else inputs
         if torch.is_autocast_enabled(x.device.type):
             x = x.to(torch.get_autocast_dtype(x.device.type))
         dropout = self.dropout if self.training else 0.0

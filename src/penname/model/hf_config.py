@@ -35,9 +35,12 @@ _short.maxstring = _short.maxother = _short.maxlong = 50
 _short.maxlevel = 2
 
 
-def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
+def config_fields(
+    config: GPTConfig, *, end: int, dtype: str, start: int | None = None, stop: int | None = None
+) -> dict[str, Any]:
     """The fields of `config.json`; old and new names stand side by side, so that each version finds its own."""
     kind = kind_of(config)
+    start, stops = special_ids(config, end, start, stop)
     scaling = _scaling_fields(config.rope_scaling)
     return {
         "architectures": [ARCHITECTURES[kind]],
@@ -61,11 +64,18 @@ def config_fields(config: GPTConfig, *, end: int, dtype: str) -> dict[str, Any]:
         **({"mlp_bias": False} if kind == "llama" else {"use_sliding_window": False, "sliding_window": None}),
         "initializer_range": 0.02,
         "use_cache": True,
-        "bos_token_id": end,
-        "eos_token_id": end,
+        "bos_token_id": start,
+        "eos_token_id": stops,
         "dtype": dtype,
         "torch_dtype": dtype,
     }
+
+
+def special_ids(config: GPTConfig, end: int, start: int | None, stop: int | None) -> tuple[int, int | list[int]]:
+    """The token that starts a text, and those that end it, documents' first; `start` and `stop` are a base's own."""
+    if config.document_start is not None:
+        start = config.document_start[1]
+    return end if start is None else start, end if stop is None or stop == end else [end, stop]
 
 
 def kind_of(config: GPTConfig) -> str:

@@ -467,6 +467,7 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
         card=card,
         generation=generation,
         end=job.loaded.end,
+        origin=job.loaded.origin,
     )
     device = job.device
     about = {"device": device.name, "precision": device.precision, "threads": device.threads, "seed": job.options.seed}

@@ -243,7 +243,7 @@ class Objective(nn.Module):
         """
         inputs = None
         if self.needs_vector:
-            inputs = self.gpt.model.embed_tokens(ids)
+            inputs = self.gpt.embed(ids)
             if hide is None:
                 inputs = inputs + 0.0 * self.hidden_token
             else:

@@ -138,6 +138,7 @@ def keep_model(
         card=_card(workspace, ground, outcome, base),
         generation=outcome.generation,
         end=loaded.end,
+        origin=loaded.origin,
     )
     ground.model.to(ground.device.torch)
     record = as_record(outcome.fitted, outcome.plan)

@@ -241,7 +241,7 @@ def _step(weights: DecodingWeights, cache: KVCache, ids: Tensor, places: int | T
     if isinstance(places, Tensor):
         mask = (torch.arange(total, device=ids.device) <= places[:, None])[:, None, None]
     store, seen = _views(cache, places, total)
-    x = F.embedding(ids, weights.table)
+    x = F.embedding(weights.model.as_read(ids), weights.table)
     for number, layer in enumerate(weights.layers):
         mixed = layer.qkv(_normed(x, floor)).to(weights.dtype).view(count, -1, dim)
         if layer.bias is not None:

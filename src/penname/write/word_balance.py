@@ -32,7 +32,7 @@ from torch import Tensor
 
 from penname.core import events
 from penname.core.device import Device
-from penname.corpus.tokenizer import encode_plain
+from penname.corpus.tokenizer import encode_plain, other_ends
 from penname.model.folder import SamplingSettings, settings_from
 from penname.model.gpt import GPT
 from penname.write.decoding import DecodingWeights
@@ -77,6 +77,7 @@ class Rules:
         self.weights, self.tokenizer, self.settings, self.end = weights, tokenizer, settings, end
         self.context = weights.config.max_position_embeddings
         never = _never_written(tokenizer, weights.config.vocab_size, end)
+        self._ends = torch.tensor([end, *other_ends(tokenizer, end)], dtype=torch.long, device=weights.place)
         self._never = torch.tensor(never, dtype=torch.long, device=weights.place)
         self._spaceless: Tensor | None = None
         self._bias = _bias(settings, weights)
@@ -135,6 +136,9 @@ class Rules:
         if costs:
             found, tokens, values = (torch.tensor(column, device=place) for column in zip(*costs, strict=True))
             logits[found, tokens] -= values
+        if self._ends.numel() > 1:
+            # A model that was taught to chat ends an answer with a token of its own: it ends this text too.
+            logits[:, self.end] = logits[:, self._ends].logsumexp(dim=-1)
         if self._never.numel():
             logits[:, self._never] = -torch.inf
         banned = [(number, token) for number, row in enumerate(rows) for token in row.banned()]
