@@ -38,6 +38,7 @@ from penname.export.export import export_hf
 from penname.model.base import load_base, write_base
 from penname.model.folder import load_model, save_model, settings_from
 from penname.model.gpt import RopeScaling
+from penname.model.quantise import Rounding
 from penname.model.score import score_texts
 from penname.write.generate import generate
 
@@ -98,7 +99,7 @@ def write_originals(folder: Path) -> None:
         model = random_model(**changes, num_hidden_layers=1)
         generation = {"temperature": 0.8, "top_k": 20, "min_p": 0.1, "sequence_bias": [[[3], 0.5]]}
         save_model(folder / f"{name}-folder", model, tiny_tokenizer(), card="# A card\n", generation=generation)
-        write_base(folder / f"{name}-base", model, tiny_tokenizer(), 5, [VERSE], "# The base\n", group=32)
+        write_base(folder / f"{name}-base", model, tiny_tokenizer(), Rounding(5, 32), [VERSE], "# The base\n")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -20,7 +20,11 @@ from penname.export.export import export_gguf, export_hf
 from penname.model.base import load_base, write_base
 from penname.model.folder import LoadedModel, load_model, save_model
 from penname.model.gpt import GPT, RopeScaling
+<<<<<<< HEAD
+from penname.model.quantise import Rounding
+=======
 from penname.write.generate import continue_greedy
+>>>>>>> 3c093f6 (What leaves carries an open base along; a text starts where the base has it start; SentencePiece in GGUF files)
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:100]]])
 
@@ -43,7 +47,7 @@ def assert_transformers_agrees(folder: Path, model: GPT) -> None:
 
 @pytest.mark.slow
 def test_the_base_as_a_folder(tmp_path: Path) -> None:
-    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), 5, [VERSE], "# The base\n", group=32)
+    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), Rounding(5, 32), [VERSE], "# The base\n")
     loaded = load_base(tmp_path / "base")
     assert export_hf(loaded, tmp_path / "out") == tmp_path / "out"
     assert_transformers_agrees(tmp_path / "out", loaded.model)

@@ -19,6 +19,7 @@ from penname.judge.subject import JudgeOptions
 from penname.model.base import write_base
 from penname.model.folder import save_model
 from penname.model.gpt import GPT
+from penname.model.quantise import Rounding
 
 HOSTILE = '<script>alert("x")</script> & </style><img src="http://example.org/x.png" onerror=alert(1)>'
 _SENTENCES = (
@@ -65,7 +66,7 @@ def make_workspace(folder: Path) -> tuple[Workspace, Path]:
     """The workspace, and the folder of the base."""
     base, adapted = small_models()
     others = [document(100 + number, _OTHERS) for number in range(12)]
-    write_base(folder / "base", base, tiny_tokenizer(), bits=8, group=32, replay_texts=others, card="# base")
+    write_base(folder / "base", base, tiny_tokenizer(), Rounding(8, 32), replay_texts=others, card="# base")
     workspace = open_workspace(folder / "owl.penname", "owl")
     workspace.text.write_text(json.dumps(small_posts()), encoding="utf-8")
     save_model(workspace.model, adapted, tiny_tokenizer(), card="# owl", generation={"temperature": 0.8, "min_p": 0.05})

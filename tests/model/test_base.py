@@ -11,7 +11,7 @@ from penname.core.errors import InputError, PennameError
 from penname.corpus.tokenizer import encode_plain
 from penname.model import base
 from penname.model.base import base_is_shipped, load_base, replay_texts, write_base
-from penname.model.quantise import restore_groups, round_groups
+from penname.model.quantise import Rounding, restore_groups, round_groups
 
 TEXTS = ["One text.\n\nOf two paragraphs.", "  Another, with edges: café.\n", VERSE]
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:60]]])
@@ -19,7 +19,7 @@ IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:60]]])
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), 5, TEXTS, "# The base\n", group=32)
+    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), Rounding(5, 32), TEXTS, "# The base\n")
     return tmp_path / "base"
 
 
@@ -54,7 +54,7 @@ def test_the_replayed_texts_come_back(shipped: Path) -> None:
 
 def test_an_untied_base(tmp_path: Path) -> None:
     model = random_model(tie_word_embeddings=False)
-    write_base(tmp_path / "base", model, tiny_tokenizer(), 8, [], "", group=32)
+    write_base(tmp_path / "base", model, tiny_tokenizer(), Rounding(8, 32), [], "")
     loaded = load_base(tmp_path / "base")
     assert not loaded.config.tie_word_embeddings
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_each_weight_is_stored_once(folder: Path, tmp_path: Path) -> None:
     assert not any(name.startswith("lm_head") for name in names)
     assert about["config"]["hidden_size"] == 64
     assert (about["bits"], about["group"]) == (5, 32)
-    sizes = write_base(tmp_path / "again", random_model(), tiny_tokenizer(), 5, TEXTS, "# The base\n", group=32)
+    sizes = write_base(tmp_path / "again", random_model(), tiny_tokenizer(), Rounding(5, 32), TEXTS, "# The base\n")
     assert sizes == {path.name: path.stat().st_size for path in folder.iterdir()}
     assert set(sizes) == {"weights.safetensors", "tokenizer.json", "card.md", "replay.txt.bz2"}
 
@@ -95,7 +95,7 @@ def test_no_base_is_shipped(absent: None) -> None:
 def test_too_large_a_base_is_not_written(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(PennameError, match=r"more than 0\.01 MiB: .*weights\.safetensors"):
-        write_base(folder, random_model(), tiny_tokenizer(), 5, TEXTS, "new", group=32, largest=10_000)
+        write_base(folder, random_model(), tiny_tokenizer(), Rounding(5, 32), TEXTS, "new", largest=10_000)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -104,10 +104,9 @@ def test_general_text_counts_and_a_large_base_may_be_wanted(tmp_path: Path) -> N
         tmp_path / "large",
         random_model(),
         tiny_tokenizer(),
-        8,
+        Rounding(8, 32),
         TEXTS,
         "card",
-        group=32,
         general_texts=[VERSE],
         largest=None,
     )

@@ -1,6 +1,7 @@
 """Packed bases from strangers: no field is believed, nothing is allocated before it is compared with the bytes."""
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from penname.corpus.tokenizer import encode_plain
 from penname.model import base, quantise
 from penname.model.base import general_texts, load_base, replay_texts, write_base
 from penname.model.gpt import RopeScaling
+from penname.model.quantise import Rounding
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:60]]])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), 5, [VERSE], "# The base\n", group=32)
+    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), Rounding(5, 32), [VERSE], "# The base\n")
     return tmp_path / "base"
 
 
@@ -49,7 +51,7 @@ def rewrite(
 )
 def test_a_base_with_scaled_positions_is_read_again(tmp_path: Path, scaling: RopeScaling) -> None:
     model = random_model(rope_scaling=scaling)
-    write_base(tmp_path / "base", model, tiny_tokenizer(), 8, [], "", group=32)
+    write_base(tmp_path / "base", model, tiny_tokenizer(), Rounding(8, 32), [], "")
     loaded = load_base(tmp_path / "base")
     assert loaded.config == model.config
     assert torch.equal(loaded.model.cos, model.cos)
@@ -166,7 +168,9 @@ def test_a_tokenizer_of_more_tokens_than_the_network(folder: Path) -> None:
 
 
 def test_texts_that_unpack_to_more_than_a_base_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_base(folder, random_model(), tiny_tokenizer(), 5, ["x" * 2_000], "", group=32, general_texts=["y" * 600] * 2)
+    write_base(
+        folder, random_model(), tiny_tokenizer(), Rounding(5, 32), ["x" * 2_000], "", general_texts=["y" * 600] * 2
+    )
     assert len(next(replay_texts(folder))) == 2_000
     assert len(general_texts(folder)) == 2
     monkeypatch.setattr(base, "_LARGEST_TEXT", 1_000)
@@ -174,3 +178,70 @@ def test_texts_that_unpack_to_more_than_a_base_has(folder: Path, monkeypatch: py
         next(replay_texts(folder))
     with pytest.raises(InputError, match=r"general.txt.bz2 holds more than 1,000 characters"):
         general_texts(folder)
+
+
+@pytest.fixture
+def rows_folder(tmp_path: Path) -> Path:
+    rounding = Rounding(row_step=0.3)
+    write_base(tmp_path / "rows", random_model(), tiny_tokenizer(), rounding, [VERSE], "# The base\n")
+    return tmp_path / "rows"
+
+
+def stream(values: bytes, **settings: int) -> torch.Tensor:
+    """A zlib stream that other programs would write: repeats are copied, so it may be far smaller than its content."""
+    return torch.frombuffer(bytearray(zlib.compress(values, **settings)), dtype=torch.uint8)
+
+
+def padded(values: bytes, size: int) -> torch.Tensor:
+    """The stream with other bytes behind it."""
+    codes = stream(values)
+    return torch.cat([codes, torch.zeros(size - codes.numel(), dtype=torch.uint8)])
+
+
+TABLE_BYTES = 320 * 64
+CODES = f"{TABLE}.codes"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shapes": shaped(10**12, 10**12)}, r"embed_tokens.weight.codes has the shape \(\d+,\), which 1000"),
+        ({"shapes": shaped(320, -64)}, "not two whole numbers above 0"),
+        ({"shapes": shaped(64, 320)}, r"steps has the shape \(320,\), which 64 x 320"),
+        ({"shapes": shaped(320, 63)}, "embed_tokens.weight has the shape"),
+        ({"shapes": shaped(320, 65)}, "embed_tokens.weight has the shape"),
+        ({"shapes": lambda sizes: sizes.pop(TABLE)}, r"embed_tokens.weight.(codes|steps) has no place"),
+        ({"shapes": lambda sizes: sizes.update({"more": [8, 8]})}, "more is missing"),
+        ({"weights": put(CODES, stream(bytes(TABLE_BYTES)))}, r"codes has the shape \(\d+,\), which 320 x 64"),
+        ({"weights": put(CODES, padded(bytes(TABLE_BYTES), 3000))}, "do not hold 20,480 weights"),
+        ({"weights": put(CODES, padded(bytes(10**6), 3000))}, "do not hold 20,480 weights"),
+        ({"weights": put(CODES, stream(bytes(TABLE_BYTES), level=0)[:-1])}, "do not hold 20,480 weights"),
+        ({"weights": put(CODES, torch.zeros(3000, dtype=torch.uint8))}, "its codes are damaged"),
+        ({"weights": put(CODES, torch.zeros(1, 3000, dtype=torch.uint8))}, "codes has the shape"),
+        ({"weights": put(CODES, torch.zeros(3000, dtype=torch.int8))}, "codes has the shape"),
+        ({"weights": put(f"{TABLE}.steps", torch.zeros(319).half())}, r"steps has the shape \(319,\)"),
+        ({"weights": put(f"{TABLE}.steps", torch.zeros(320, 1).half())}, r"steps has the shape \(320, 1\)"),
+        ({"weights": put(f"{TABLE}.steps", torch.zeros(320))}, "steps has the shape"),
+        ({"weights": put(f"{TABLE}.steps", torch.full((320,), torch.nan).half())}, "not numbers"),
+        ({"weights": put("model.norm.weight", torch.ones(65).half())}, r"norm.weight has the shape \(65,\)"),
+        ({"format": "penname-planes-1"}, "embed_tokens.weight is missing"),
+        ({"format": "penname-rows-2"}, "not in penname's own format"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-",
+)
+def test_headers_and_codes_of_rows_that_are_refused(rows_folder: Path, changes: dict[str, Any], message: str) -> None:
+    rewrite(rows_folder, **changes)
+    with pytest.raises(InputError, match=f"(?s)weights.safetensors.*({message}).*make it again with penname pretrain"):
+        load_base(rows_folder)
+
+
+def test_codes_that_other_programs_packed_are_read_as_long_as_they_hold_the_weights(rows_folder: Path) -> None:
+    rewrite(rows_folder, weights=put(CODES, stream(bytes(TABLE_BYTES), level=0)))
+    assert not load_base(rows_folder).model.lm_head.weight.any()
+
+
+def test_no_row_is_unpacked_before_all_shapes_agree(rows_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(rows_folder, {"hidden_size": 32})
+    monkeypatch.setattr(quantise, "unpack_codes", lambda *_: pytest.fail("unpacked too early"))
+    with pytest.raises(InputError, match="has the shape"):
+        load_base(rows_folder)

@@ -22,6 +22,7 @@ from publii_site import make_site, post
 from tiny_models import random_model, tiny_tokenizer
 
 from penname.model.base import write_base
+from penname.model.quantise import Rounding
 
 WORDS = "the owl sea boat honey money star guitar note pig ring hill moon quince spoon sand wind tree".split()  # noqa: SIM905
 STEPS = 12
@@ -73,7 +74,7 @@ def make_blog(folder: Path) -> None:
         rows.append(post(number, title=f"On the {generator.choice(WORDS)} {number}", text=f"<p>I saw {text}.</p>"))
     make_site(folder / "owl", rows)
     texts = [f"Once upon a time, in year {number}, an owl went to sea." for number in range(30)]
-    write_base(folder / "base", random_model(), tiny_tokenizer(), 8, texts, "card", group=32)
+    write_base(folder / "base", random_model(), tiny_tokenizer(), Rounding(8, 32), texts, "card")
 
 
 def logged(workspace: Path, start: int = 0) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from penname.core.errors import InputError
 from penname.model import base as shipped
 from penname.model.base import write_base
 from penname.model.gpt import GPTConfig
+from penname.model.quantise import Rounding
 from penname.train import bench as benching
 from penname.train import measure
 from penname.train import plan as estimates
@@ -35,7 +36,7 @@ BASE = GPTConfig(16_384, 512, 1408, 12, 8, 4, 64)
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny base on one known device."""
     texts = [f"In year {number}, an owl went to sea." for number in range(30)]
-    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), 8, texts, "card", group=32)
+    write_base(tmp_path / "base", random_model(), tiny_tokenizer(), Rounding(8, 32), texts, "card")
     monkeypatch.setattr(shipped, "base_folder", lambda: tmp_path / "base")
     monkeypatch.setattr(benching, "find_devices", lambda wanted: ([CPU], ["cuda: no CUDA or ROCm device"]))
     for name in ("matrix_rate", "memory_rate"):

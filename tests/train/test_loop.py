@@ -14,6 +14,7 @@ from penname.core import events
 from penname.core.device import Device
 from penname.core.errors import Interrupted, PennameError
 from penname.model.gpt import GPT, GPTConfig
+from penname.model.quantise import Rounding, restore_groups, restore_rows, round_groups, round_rows
 from penname.train.batches import Mixture, Stream
 from penname.train.checkpoint import list_checkpoints
 from penname.train.loop import Fitted, Run, Trainer, train
@@ -27,10 +28,11 @@ def make(folder: Path | None = None, micro: int = 4, stop_after: int | None = No
     ids = np.random.default_rng(0).integers(1, 64, 3000) // 3
     ends = np.arange(100, 3001, 100)
     values = {"steps": 10, "rows": 4, "context": 16, "dropout": 0.1, "seed": 3} | changes
+    rounding = Rounding(5, 32, values.pop("row_step", 0.0))
     settings = TrainSettings(**values)
     streams = [(Stream(ids, ends, 16, 1), 0.5), (Stream(ids[::-1].copy(), ends, 16, 2), 0.5)]
     run = Run(settings, Mixture(streams, 4), CPU, folder=folder, micro_rows=micro, stop_after=stop_after)
-    run.fingerprint, run.quantise = "one", (5, 32)
+    run.fingerprint, run.rounding = "one", rounding
     return GPT(SHAPE).initialise(0), run
 
 
@@ -55,6 +57,7 @@ def test_it_learns() -> None:
         {"masked": 0.5, "input_mask": 0.1},
         {"ema": 0.9, "goldfish": 4},
         {"matrices": "adamw", "quantise_from": 0.5},
+        {"quantise_from": 0.5, "row_step": 0.3},
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -326,3 +329,20 @@ def test_the_end_is_not_saved_where_the_network_is_written_next(tmp_path: Path) 
         model, run = make(tmp_path / name)
         train(model, dataclasses.replace(run, save_last=wanted))
         assert bool(list_checkpoints(tmp_path / name)) == wanted
+
+
+@pytest.mark.parametrize("rounding", [Rounding(5, 32), Rounding(row_step=0.3)], ids=["groups", "rows"])
+def test_rounded_weights_are_those_that_are_stored_and_the_exact_ones_come_back(rounding: Rounding) -> None:
+    model, run = make()
+    run.rounding = rounding
+    trainer = Trainer(model, run)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    kept = trainer.round_weights()
+    for name, weight in model.named_parameters():
+        if weight.ndim == 1:
+            assert torch.equal(weight, before[name])
+        elif rounding.row_step:
+            assert torch.equal(weight, restore_rows(*round_rows(before[name], 0.3)))
+        else:
+            assert torch.equal(weight, restore_groups(*round_groups(before[name], 5, 32)))
+    assert all(torch.equal(kept[name], before[name]) for name in before)

@@ -1,12 +1,16 @@
 import random
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
+from penname.core import events
 from penname.core.errors import InputError, Interrupted
 from penname.model.base import general_texts, load_base
+from penname.model.quantise import round_rows
 from penname.train.batches import open_shard, open_shards
-from penname.train.package import package_base
+from penname.train.package import choose_rounding, package_base
 from penname.train.pretrain import Pretrained, PretrainOptions, find_texts, pretrain
 
 RECIPE = """
@@ -120,3 +124,48 @@ def test_a_cut_run_goes_on(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "build_run", build)
     rest = run(shelf, "cut")
     assert [loss for _, loss in rest.fitted.losses] == [loss for _, loss in whole.fitted.losses]
+
+
+def by_rows(shelf: Path, **shape: int) -> None:
+    """The recipe with a step a row, and with other sizes."""
+    text = RECIPE.replace("bits = 6\ngroup = 32\n", "row_step = 0.3\n").replace(
+        "[train]\n", "[train]\nquantise_from = 0.5\n"
+    )
+    for name, size in shape.items():
+        text = re.sub(rf"{name} = \d+", f"{name} = {size}", text)
+    (shelf / "tiny.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_base_of_rows_is_rounded_in_the_better_way(shelf: Path) -> None:
+    by_rows(shelf)
+    said: list[str] = []
+    result = run(shelf)
+    with events.listening(lambda event: said.append(event.text)):
+        package_base(shelf / "out", [shelf / "books"], result, replay_bytes=5_000)
+        held = (shelf / "books" / "new.txt").read_text(encoding="utf-8").split("\n<|endoftext|>\n")
+        chosen = choose_rounding(result, held[:20], held[20:30])
+    weights = dict(load_base(shelf / "out" / "base").model.named_parameters())
+    for name, weight in result.model.named_parameters():
+        assert (weights[name] - weight).detach().abs().max() < 0.35 * weight.detach().square().mean(-1).sqrt().max()
+    figures = re.findall(
+        r"Rounded to the nearest: (\d+\.\d+) bits per byte, with compensation: (\d+\.\d+)", " ".join(said)
+    )
+    assert figures
+    assert chosen is not None
+    plain = {
+        name: round_rows(weight.detach(), 0.3)[0]
+        for name, weight in result.model.named_parameters()
+        if weight.ndim == 2
+    }
+    same = all(torch.equal(chosen[name][0], plain[name]) for name in plain)
+    assert same == (float(figures[-1][0]) <= float(figures[-1][1]))
+
+
+def test_a_base_begins_where_a_narrower_one_ended(shelf: Path) -> None:
+    first = run(shelf, passes=2.0)
+    package_base(shelf / "out", [shelf / "books"], first, replay_bytes=5_000)
+    by_rows(shelf, hidden_size=48, intermediate_size=96)
+    fresh = run(shelf, "fresh")
+    later = run(shelf, "later", start=shelf / "out" / "base")
+    assert later.model.config.hidden_size == 48
+    assert later.fitted.losses[0][1] < fresh.fitted.losses[0][1] - 0.3

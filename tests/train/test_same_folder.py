@@ -15,6 +15,7 @@ from penname.core import probe
 from penname.model.base import write_base
 from penname.model.folder import FILES
 from penname.model.gpt import GPTConfig
+from penname.model.quantise import Rounding
 from penname.train import adapt, plan
 from penname.train.blog import TrainOptions, train_site
 from penname.train.measure import Speeds
@@ -42,7 +43,7 @@ def site_and_base(folder: Path) -> tuple[Path, Path]:
         for number in range(1, 25)
     ]
     texts = [f"Once upon a time, in year {number}, an owl went to sea." for number in range(30)]
-    write_base(folder / "base", random_model(), tiny_tokenizer(), 8, texts, "card", group=32)
+    write_base(folder / "base", random_model(), tiny_tokenizer(), Rounding(8, 32), texts, "card")
     return make_site(folder / "owl", rows), folder / "base"
 
 

@@ -15,6 +15,7 @@ from penname.model import base as shipped
 from penname.model.base import write_base
 from penname.model.folder import load_model
 from penname.model.gpt import GPTConfig
+from penname.model.quantise import Rounding
 from penname.train import adapt as adapting
 from penname.train import blog as training
 from penname.train.blog import TrainOptions, plan_site, train_site
@@ -85,7 +86,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_command(site: Path, tmp_pa
 def test_a_base_is_adapted_with_its_replay(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = tiny_tokenizer()
     texts = [f"Once upon a time, in year {number}, an owl went to sea." for number in range(30)]
-    write_base(tmp_path / "base", random_model(), tokenizer, 8, texts, "card", group=32)
+    write_base(tmp_path / "base", random_model(), tokenizer, Rounding(8, 32), texts, "card")
     monkeypatch.setattr(shipped, "base_folder", lambda: tmp_path / "base")
     options = TrainOptions(steps=3, device="cpu", anyway=True)
     seen: list[str] = []

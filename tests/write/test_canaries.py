@@ -18,6 +18,7 @@ from penname.judge.recital import Canary, CanaryCheck, check_canaries, make_cana
 from penname.model.base import write_base
 from penname.model.folder import load_model
 from penname.model.gpt import GPT
+from penname.model.quantise import Rounding
 from penname.train import blog as training
 from penname.train.blog import Trained, TrainOptions, train_site
 
@@ -38,7 +39,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     options: Any = subject.JudgeOptions
     monkeypatch.setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=50, words=60))
     model = GPT(tiny_config(max_position_embeddings=128)).initialise(seed=1)
-    write_base(tmp_path / "base", model, tiny_tokenizer(), 8, ["An owl went to sea."] * 30, "card", group=32)
+    write_base(tmp_path / "base", model, tiny_tokenizer(), Rounding(8, 32), ["An owl went to sea."] * 30, "card")
     return tmp_path / "base"
 
 

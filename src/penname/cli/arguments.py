@@ -188,6 +188,10 @@ TeacherFolder = Annotated[
         "--teacher", metavar="DIR", help="A model folder that teaches, for a recipe with teacher_share.", parser=as_path
     ),
 ]
+StartFolder = Annotated[
+    Path | None,
+    Option("--start", metavar="DIR", help="A base to begin from, no wider than the recipe's shape.", parser=as_path),
+]
 Minutes = Annotated[float | None, Option(help="Be done after so many minutes.")]
 Passes = Annotated[float | None, Option(help="Times the text is read. [default: the recipe's]")]
 Checkpoints = Annotated[

@@ -99,6 +99,7 @@ def pretrain(
     part_mb: given.PartMegabytes = 512,
     micro_rows: given.MicroRows = None,
     teacher: given.TeacherFolder = None,
+    start: given.StartFolder = None,
 ) -> None:
     """Train a base model on books, on one GPU or many (docs/several-gpus.md)."""
     from penname.train.package import package_base
@@ -119,13 +120,14 @@ def pretrain(
         seed=seed,
         micro_rows=micro_rows,
         teacher=teacher,
+        start=start,
     )
     with showing():
         result = train_base(books, chosen)
         if is_first():
             save_result(result, out)
             package_base(out, books, result)
-            say(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.seconds / 60:.0f} minutes.")
+            say(f"{out / 'base'}: {result.fitted.steps:,} steps in {result.fitted.seconds / 60:.0f} minutes.")
 
 
 @app.command()

@@ -5,7 +5,7 @@ In: the folder `data/base` of the package, or any model folder. Out: a `LoadedMo
     loaded = load_base(None)                    # the shipped one
     loaded = load_base(Path("my/qwen3"))        # any Llama- or Qwen-style folder
     loaded = load_base(Path("my.gguf"))         # or such a file of llama.cpp's
-    sizes = write_base(out, model, tokenizer, bits=5, replay_texts=texts, card="# The base")
+    sizes = write_base(out, model, tokenizer, Rounding(), replay_texts=texts, card="# The base")
 
 The files: `weights.safetensors` (packed by `quantise`, never unpickled), `tokenizer.json`, `card.md` and
 `replay.txt.bz2` (UTF-8 documents between lines of `<|endoftext|>`: on English prose bzip2 is as small as xz, and both
@@ -13,7 +13,7 @@ come with Python).
 """
 
 import bz2
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,15 @@ from penname.model.gguf_read import is_gguf, read_gguf
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.hf_config import read_config, shown
 from penname.model.hf_weights import build, check_room, first_difference, named_weights
-from penname.model.quantise import REMEDY, PackedHeader, read_header, read_packed, write_packed
+from penname.model.quantise import (
+    REMEDY,
+    PackedHeader,
+    RoundedRows,
+    Rounding,
+    read_header,
+    read_packed,
+    write_packed,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -147,23 +155,24 @@ def write_base(
     out: Path,
     model: GPT,
     tokenizer: "Tokenizer",
-    bits: int,
+    rounding: Rounding,
     replay_texts: Iterable[str],
     card: str,
     *,
-    group: int = 64,
+    rounded: Mapping[str, RoundedRows] | None = None,
     about: dict[str, Any] | None = None,
     general_texts: Iterable[str] | None = None,
     largest: float | None = LARGEST,
 ) -> dict[str, int]:
     """Write the folder that the package ships, in place of what was there; return the bytes of each file.
 
-    `about` is noted with the weights. `general_texts` were held out, for measuring what adaptation forgets. Raises
-    `PennameError` when the files have more than `largest` bytes together; the folder that was there stays.
+    `rounded` are matrices rounded before, to row steps. `about` is noted with the weights. `general_texts` were held
+    out, for measuring what adaptation forgets. Raises `PennameError` when the files have more than `largest` bytes
+    together; the folder that was there stays.
     """
-    noted = {**(about or {}), "config": asdict(model.config), "bits": bits, "group": group}
+    noted = {**(about or {}), "config": asdict(model.config), **_noted(rounding)}
     with replacing_folder(out) as new:
-        write_packed(new / WEIGHTS, named_weights(model), bits=bits, group=group, metadata=noted)
+        write_packed(new / WEIGHTS, named_weights(model), rounding, rounded=rounded, metadata=noted)
         (new / TOKENIZER).write_text(tokenizer.to_str(pretty=False), encoding="utf-8", newline="\n")
         (new / CARD).write_text(card, encoding="utf-8", newline="\n")
         _write_texts(new / REPLAY, replay_texts)
@@ -177,6 +186,12 @@ def write_base(
                 + ". Use fewer bits, a smaller network or less replay text."
             )
     return sizes
+
+
+def _noted(rounding: Rounding) -> dict[str, float]:
+    if rounding.row_step:
+        return {"row_step": rounding.row_step}
+    return {"bits": rounding.bits, "group": rounding.group}
 
 
 def _check_shipped(name: str) -> None:

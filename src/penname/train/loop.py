@@ -23,7 +23,7 @@ from penname.core import events
 from penname.core.device import Device, is_out_of_memory
 from penname.core.errors import Interrupted, PennameError
 from penname.model.gpt import GPT
-from penname.model.quantise import as_stored
+from penname.model.quantise import Rounding, put_as_stored
 from penname.model.weights import blend, copied, put_back
 from penname.train import parallel
 from penname.train.batches import Feeder, Mixture
@@ -79,7 +79,8 @@ class Run:
     """Of the training text, to show losses as bits per byte; 0: unknown."""
     fingerprint: str = ""
     """Of data and settings: a checkpoint of another run is not resumed."""
-    quantise: tuple[int, int] = (5, 64)
+    rounding: Rounding = field(default_factory=Rounding)
+    """How matrices will be stored, which the last steps see."""
     part_size: int = 512 * 2**20
     teacher: GPT | None = None
     """A network that teaches this one, where the settings give it a share."""
@@ -158,7 +159,7 @@ class Trainer:
         self.forward = parallel.wrap(inner, run.device)
         plain = not (run.compiled or run.layers_compiled or run.checkpointing or run.sparing or parallel.world() > 1)
         self.recorded = Recorded(run.device, plain)
-        self.as_stored: Any = torch.compile(as_stored) if run.compiled else as_stored
+        self.as_stored: Any = torch.compile(run.rounding.as_stored) if run.compiled else run.rounding.as_stored
         self.average = copied(model) if run.settings.ema else None
         self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
         self.recent: list[tuple[int, Tensor]] = []
@@ -403,13 +404,7 @@ class Trainer:
     def round_weights(self) -> dict[str, Tensor]:
         """Replace matrices by what they become in few bits; the gradient there moves the exact ones."""
         kept = copied(self.model)
-        bits, group = self.run.quantise
-        with torch.no_grad():
-            matrices: list[Tensor] = [weight for weight in self.model.parameters() if weight.ndim == 2]
-            parts = self.as_stored(torch.cat([weight.view(-1, group) for weight in matrices]), bits)
-            sizes = [weight.numel() // group for weight in matrices]
-            pairs = zip(parts.split(sizes), matrices, strict=True)
-            torch._foreach_copy_(matrices, [part.view_as(weight) for part, weight in pairs])
+        put_as_stored(self.model.parameters(), self.run.rounding, self.as_stored)
         return kept
 
     def try_average(self) -> None:

@@ -36,6 +36,7 @@ from penname.model.hf_weights import named_weights
 from penname.model.score import token_nats
 from penname.train import parallel
 from penname.train.batches import Mixture, Shard, Stream, open_shards, write_shards
+from penname.train.grow import grown
 from penname.train.loop import Fitted, Run, train
 from penname.train.settings import Recipe, TrainSettings, load_recipe
 
@@ -125,6 +126,8 @@ class PretrainOptions:
     """Windows that go through the network at once; None: what usually fits."""
     teacher: Path | None = None
     """The model folder of a network that teaches this one, for a recipe with a `teacher_share`."""
+    start: Path | None = None
+    """A base to begin from, as wide as the recipe's or narrower; None: from random weights."""
 
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
@@ -151,7 +154,7 @@ class Pretrained:
     tokenizer: "Tokenizer"
     recipe: Recipe
     fitted: Fitted
-    seconds: float
+    device: Device
 
 
 def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
@@ -176,10 +179,13 @@ def pretrain(books: Sequence[Path], options: PretrainOptions) -> Pretrained:
         parallel.wait()
         shards = open_shards(options.out / "shards")
         run, model = build_run(shards, tokenizer, recipe, device, options, teacher)
+        if options.start is not None:
+            model = grown(load_base(options.start), model.config, tokenizer, run.settings.seed)
+            run.fingerprint += f"-{weights_mark(model)}"
         if parallel.is_first():
             _say_plan(run, model.config, device)
         fitted = train(model, run)
-    return Pretrained(model, tokenizer, recipe, fitted, fitted.seconds)
+    return Pretrained(model, tokenizer, recipe, fitted, device)
 
 
 def find_texts(books: Sequence[Path]) -> list[Path]:
@@ -240,7 +246,7 @@ def build_run(
         # What is minimised with a teacher is no number of bits.
         bytes_per_token=0.0 if teacher else sum(s.text_bytes for s in shards) / sum(s.ids.size for s in shards),
         fingerprint=_fingerprint(recipe, shards, teacher),
-        quantise=(recipe.bits, recipe.group),
+        rounding=recipe.rounding(),
         part_size=options.part_megabytes * 2**20,
         teacher=teacher,
     )

@@ -22,6 +22,7 @@ from typing import Any
 from penname.core.errors import InputError
 from penname.core.files import read_text
 from penname.model.gpt import GPTConfig
+from penname.model.quantise import Rounding
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Recipe:
     sample_bytes: int = 80_000_000
     bits: int = 8
     group: int = 64
+    row_step: float = 0.0
+    """Step of a row of weights in root mean squares; 0: groups of bits."""
     largest_mib: float | None = None
     """Most that the packed base may take."""
     about: dict[str, Any] = field(default_factory=dict)
@@ -137,6 +140,10 @@ class Recipe:
         rows, context = int(self.train.get("rows", 128)), int(self.train.get("context", 1024))
         steps = max(1, round(self.passes * tokens / max(1, rows * context)))
         return TrainSettings(**{**self.train, "steps": steps, "rows": rows, "context": context})
+
+    def rounding(self) -> Rounding:
+        """How the weights are stored."""
+        return Rounding(self.bits, self.group, self.row_step)
 
     def shelf_of(self, name: str) -> int | None:
         """The index of the shelf that a file belongs to, or None."""
@@ -182,7 +189,7 @@ def _build(values: dict[str, Any], source: str) -> Recipe:
     _check(shape, shape_keys, "shape.", wrong)
     _check(train, train_keys, "train.", wrong)
     _check(tokenizer, {"vocab_size", "sample_bytes"}, "tokenizer.", wrong)
-    _check(package, {"bits", "group", "largest_mib"}, "package.", wrong)
+    _check(package, {"bits", "group", "row_step", "largest_mib"}, "package.", wrong)
     for shelf in shelves:
         _check(shelf, {"pattern", "share"}, "shelf.", wrong)
     passes = train.pop("passes", 1.0)
@@ -201,7 +208,9 @@ def _build(values: dict[str, Any], source: str) -> Recipe:
     recipe.settings(1).check()
     config = recipe.config(1)
     widths = {config.hidden_size, config.intermediate_size, config.num_attention_heads * config.head_dim}
-    if odd := sorted(width for width in widths if width % recipe.group):
+    if recipe.row_step < 0 or recipe.row_step > 2:
+        raise InputError(f"The recipe {source} cannot be used: package.row_step is {recipe.row_step:g}, not 0 to 2.")
+    if odd := sorted(width for width in widths if not recipe.row_step and width % recipe.group):
         raise InputError(
             f"The recipe {source} cannot be used: package.group must divide the widths of all matrices, and "
             f"{recipe.group} does not divide {odd[0]}."
