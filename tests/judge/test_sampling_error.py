@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penname.judge.judgement import error_at, ratio_error, standard_errors
-from penname.judge.verdict import AT_MOST, Limit
+from penname.judge.target import AT_MOST, Limit
 from penname.write.copying import CopyIndex, copy_report
 
 GOOD = "one two three four five six seven eight nine ten eleven twelve"

@@ -6,7 +6,7 @@ import pytest
 from judged_blog import Judged
 
 from penname.core.errors import InputError
-from penname.judge.verdict import AT_LEAST, AT_MOST, Limit, check_figures, is_edited, read_target, write_target
+from penname.judge.target import AT_LEAST, AT_MOST, Limit, check_figures, is_edited, read_target, write_target
 
 LIMITS = [Limit("rep_4", AT_MOST, 0.02, "real\nposts"), Limit("known_word_rate", AT_LEAST, 0.98)]
 
@@ -44,7 +44,7 @@ def test_line_ends_of_an_editor_are_no_edit(tmp_path: Path) -> None:
 def test_figures_are_met_or_short() -> None:
     figures = {"rep_4": 0.05, "known_word_rate": 0.99}
     short, met = check_figures(LIMITS, figures)
-    assert short.met is False and short.short == pytest.approx(0.03) and "short by 0.03" in short.sentence
+    assert short.met is False and short.short == pytest.approx(0.03) and "over by 3% (at most 2%)" in short.sentence
     assert met.met and met.short == 0 and "met" in met.sentence
     (unknown,) = check_figures([Limit("rep_2", AT_MOST, 1)], {"rep_2": None})
     assert unknown.met is None and "not measured" in unknown.sentence

@@ -1,6 +1,6 @@
 import pytest
 
-from penname.judge.verdict import AT_LEAST, AT_MOST, Limit, check_figures
+from penname.judge.target import AT_LEAST, AT_MOST, Limit, check_figures
 from penname.tune.proposers import DEFAULT, JUDGED, Record
 from penname.tune.standing import CONSTRAINTS, find_standing, missed, objective, short_verdict
 

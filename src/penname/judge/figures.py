@@ -27,7 +27,10 @@ from penname.core.errors import InputError
 from penname.judge.fluency import known_word_rate, rep_n
 
 if TYPE_CHECKING:
+    from penname.judge.classifier import Auc
     from penname.judge.judgement import Judgement
+    from penname.judge.style import Deltas
+    from penname.judge.voice import Voice
 
 
 _DRAWS = 2000
@@ -143,6 +146,7 @@ MEANINGS = {
     "seed": "Seed of all that was drawn.",
     "training_posts": "Posts that the model was adapted to.",
     "training_words": "Their words.",
+    "passes": "Passes over them that training made; less than 1: the rest was not read.",
     "heldout_posts": "Held-out posts that were scored.",
     "test_bits_per_byte": "Bits per byte on test posts, adapted model. Lower is better.",
     "test_bits_per_byte_low": "Lower end of its 95% interval over posts.",
@@ -155,6 +159,8 @@ MEANINGS = {
     "base_validation_bits_per_byte": "The same under the base before adaptation.",
     "gain_bits_per_byte": "Adapted minus base on the same held-out posts; negative is better.",
     "gain_percent": "The same in percent of the base's figure.",
+    "gain_percent_low": "Lower end of its 95% interval over posts.",
+    "gain_percent_high": "Upper end of it.",
     "forgetting_bits_per_byte": "Adapted minus base on general texts that neither was trained on.",
     "real_vs_generated_auc": (
         "Share of pairs of a real and a generated passage in which a classifier (character n-grams, "
@@ -162,11 +168,26 @@ MEANINGS = {
     ),
     "real_vs_generated_auc_low": "Lower end of its 95% interval over posts.",
     "real_vs_generated_auc_high": "Upper end of it.",
+    "base_real_vs_generated_auc": "The same area for passages of the bare base.",
+    "base_real_vs_generated_auc_low": "Lower end of its 95% interval over posts.",
+    "base_real_vs_generated_auc_high": "Upper end of it.",
+    "sense": (
+        "Whether sentences follow from each other, in percent of what the blog's own posts have: their order, what "
+        "comes back of what was named, words that can be expected. A network reads that did not learn the blog."
+    ),
+    "sense_low": "Lower end of its 95% interval over passages.",
+    "sense_high": "Upper end of it.",
+    "base_sense": "The same of passages of the bare base.",
+    "base_sense_low": "Lower end of its 95% interval.",
+    "base_sense_high": "Upper end of it.",
     "halves_auc": "The same area between two halves of the real blog.",
     "delta_percentile": (
         "Percent of the blog's own distances (Burrows's Delta, 300 most frequent words) below that of generated text: "
         "about 50 is what real posts get, near 100 is another voice."
     ),
+    "delta_percentile_low": "Lower end of its 95% interval over samples.",
+    "delta_percentile_high": "Upper end of it.",
+    "base_delta_percentile": "The same for the bare base.",
     "cosine_delta_percentile": "The same for cosine Delta.",
     "heldout_delta_percentile": "Burrows's Delta of the held-out posts, as a percentile in the same way.",
     "sentence_words": "Mean words of a generated sentence.",
@@ -204,6 +225,7 @@ MEANINGS = {
     "private_looking": "Stretches of generated text that look like private data, made up or not.",
     "private_in_posts": "Those of them that stand in the training posts.",
     "passages": "Passages that were generated.",
+    "samples": "Different openings that they go on from: no verdict rests on fewer than ten.",
     "passage_words": "Words of the passages that voice was compared at.",
     "judging_seconds": "Seconds that judging took.",
     "seconds": "Seconds of the whole run: reading, training and judging, as far as the program knows.",
@@ -225,10 +247,12 @@ def list_figures(judgement: "Judgement", date: str, before: float, verdict: Sequ
         "training_words": judgement.subject.training_words,
         **_fit(judgement),
         **_voice(judgement),
+        **_sense(judgement),
         **_copying(judgement),
         **_fluency(judgement),
         **_private(judgement),
         "passages": len(judgement.passages.guarded),
+        "samples": len({each.opening for each in judgement.passages.guarded}),
         "passage_words": judgement.voice.words,
         "judging_seconds": round(judgement.seconds, 1),
         "seconds": round(judgement.seconds + before, 1),
@@ -260,6 +284,11 @@ def _fit(judgement: "Judgement") -> Figures:
         f"xz_{side}_bits_per_byte": None if fit.xz is None else round(fit.xz, 3),
         "gain_bits_per_byte": _bits(fit.gain),
         "gain_percent": None if gain is None else round(gain, 1),
+        **{
+            f"gain_percent_{end}": round(100 * getattr(fit.gain, end) / fit.base.value, 1)
+            for end in ("low", "high")
+            if fit.gain and fit.base
+        },
         "forgetting_bits_per_byte": _bits(fit.forgetting),
     }
 
@@ -267,7 +296,6 @@ def _fit(judgement: "Judgement") -> Figures:
 def _voice(judgement: "Judgement") -> Figures:
     voice = judgement.voice
     auc, delta, own = voice.auc, voice.delta, voice.heldout_delta
-    error = (auc.high - auc.low) / 2 if auc else math.inf
     halves = voice.halves_auc
     length = voice.figures[0] if voice.passages else None
     errors = [mean_error([float(value) for value in side]) for side in judgement.sentences]
@@ -281,10 +309,41 @@ def _voice(judgement: "Judgement") -> Figures:
         "function_words_difference": round(voice.function_words.generated, 2) if length else None,
         "halves_function_words_difference": round(voice.function_words.halves, 2) if length else None,
     }
-    if auc:
-        found["real_vs_generated_auc"] = rounded(auc.value, error)
-        found["real_vs_generated_auc_low"] = rounded(auc.low, error)
-        found["real_vs_generated_auc_high"] = rounded(auc.high, error)
+    found |= _area("", auc) | _area("base_", voice.control_auc)
+    if delta:
+        found |= dict(zip(("delta_percentile_low", "delta_percentile_high"), _reach(delta, voice), strict=True))
+    if voice.control_delta:
+        found["base_delta_percentile"] = round(voice.control_delta.burrows.percentile)
+    return found
+
+
+def _area(whose: str, auc: "Auc | None") -> Figures:
+    """The classifier's area and its interval, none where it was not measured."""
+    if auc is None:
+        return {}
+    name, error = f"{whose}real_vs_generated_auc", (auc.high - auc.low) / 2
+    ends = {"": auc.value, "_low": auc.low, "_high": auc.high}
+    return {f"{name}{end}": rounded(value, error) for end, value in ends.items()}
+
+
+def _reach(delta: "Deltas", voice: "Voice") -> tuple[int, int]:
+    """The percentiles of the ends of the mean distance's 95% interval: as many samples count as the text gives."""
+    own, samples = delta.burrows.own_samples, delta.burrows.samples
+    apart = max(1, voice.words * voice.passages // max(1, delta.size))
+    spread = 1.96 * float(np.std(samples)) / math.sqrt(apart) if len(samples) > 1 else math.inf
+    value = delta.burrows.value
+    low, high = (
+        100 * float(np.mean(np.array(own) < each)) if own else 0.0 for each in (value - spread, value + spread)
+    )
+    return round(low), round(high)
+
+
+def _sense(judgement: "Judgement") -> Figures:
+    found: Figures = {}
+    for whose, sense in (("", judgement.sense), ("base_", judgement.base_sense)):
+        if sense is not None:
+            found |= {f"{whose}sense": round(sense.value), f"{whose}sense_low": round(sense.low)}
+            found[f"{whose}sense_high"] = round(sense.high)
     return found
 
 

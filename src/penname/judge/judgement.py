@@ -36,19 +36,22 @@ from penname.judge.fluency import LOOP, Fluency, measure_fluency, rep_n
 from penname.judge.passages import Passages, behind_opening, write_passages
 from penname.judge.recital import PrivateData, Recited, measure_extraction, measure_private
 from penname.judge.style import sentence_lengths
-from penname.judge.subject import JudgeOptions, Parts, Subject, texts_key
+from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, texts_key
+from penname.judge.thread import Sense, Thread, find_common, measure_sense, read_threads
 from penname.judge.voice import Voice, measure_voice
 from penname.write.copying import CopyIndex, CopyReport, copy_report
 from penname.write.guard import CopyGuard
 
 if TYPE_CHECKING:
-    from penname.judge.verdict import Limit
+    from penname.judge.target import Limit
     from penname.write.copying import CopyReport
 
 
 _WORST = 50
 _SCORED = 60
-"""Passages whose bits per byte under the base are taken."""
+"""Passages whose bits per byte under the base are taken, and that are read for sense; a quick judgement reads 40."""
+_READ = {True: 40, False: 80}
+"""Real passages that are read for sense, by whether the judgement is quick."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,9 @@ class Judgement:
     private: PrivateData
     vocabulary: frozenset[str]
     seconds: float
+    sense: Sense | None = None
+    """Whether the passages hold together, beside the blog's own; `base_sense` says the same of the bare base's."""
+    base_sense: Sense | None = None
 
 
 def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions) -> Judgement:
@@ -101,6 +107,7 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
         passages = write_passages(subject, parts, guard, device, options)
         recited = measure_extraction(subject, parts, device, options)
         base_bits = _base_bits(subject, passages, parts, device)
+        sense, base_sense = _sense(subject, passages, parts, device, options)
         fit = measure_fit(subject, parts, device, options, baselines)
     texts = [each.text for each in passages.guarded]
     free = [each.text for each in passages.free]
@@ -136,6 +143,8 @@ def judge(subject: Subject, parts: Parts, device: Device, options: JudgeOptions)
         private=measure_private(subject, texts + free),
         vocabulary=vocabulary,
         seconds=time.monotonic() - started,
+        sense=sense,
+        base_sense=base_sense,
     )
 
 
@@ -143,7 +152,41 @@ def _voice(subject: Subject, passages: Passages, options: JudgeOptions) -> Voice
     generated = [Passage(each.text, each.post) for each in passages.guarded]
     heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
     background = list(_first_of(subject.background(), subject.training_words))
-    return measure_voice(generated, heldout, training, background, options.seed, behind_opening)
+    control = [Passage(each.text, each.post) for each in passages.control]
+    return measure_voice(generated, heldout, training, background, options.seed, behind_opening, control)
+
+
+def _sense(
+    subject: Subject, passages: Passages, parts: Parts, device: Device, options: JudgeOptions
+) -> tuple[Sense | None, Sense | None]:
+    """The sense of the model's passages and of the bare base's, beside the blog's own; None where it is not asked for
+    or there is no network to read with."""
+    if subject.reader is None or not options.control:
+        return None, None
+    reader = subject.reader
+    common = find_common(post.text for post in subject.training)
+    posts = [*subject.training, *subject.heldout]
+    real = post_windows([behind_opening(post.text) for post in posts], [post.id for post in posts], options.words)
+    own = [each.text for each in draw_evenly(real, _READ[options.quick], options.seed)]
+    groups = {
+        "own": own,
+        "written": [each.text for each in passages.guarded][: min(_SCORED, _READ[options.quick])],
+        "base": [each.text for each in passages.control],
+    }
+    with events.task("Reading for sense"):
+        read = {name: _threads(name, texts, reader, parts, device, common) for name, texts in groups.items()}
+    return tuple(measure_sense(read[name], read["own"], options.seed) for name in ("written", "base"))  # type: ignore[return-value]
+
+
+def _threads(
+    name: str, texts: Sequence[str], reader: Candidate, parts: Parts, device: Device, common: frozenset[str]
+) -> list[Thread]:
+    key = {"reader": reader.key, "texts": texts_key(list(texts)), "common": texts_key(sorted(common))}
+
+    def work() -> Any:
+        return [vars(each) for each in read_threads(texts, reader.loaded, device, common)]
+
+    return [Thread(**each) for each in parts.get(f"threads-{name}", key, work)]
 
 
 def _first_of(texts: Iterable[str], count: int) -> Iterator[str]:

@@ -42,17 +42,8 @@ from penname.judge.page import Section, render_page
 from penname.judge.page_sections import Findings, intro, report_sections
 from penname.judge.passages import Written, kept_passages
 from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, Training, read_training
-from penname.judge.verdict import (
-    Check,
-    Limit,
-    check_figures,
-    find_limits,
-    find_verdict,
-    headline,
-    is_edited,
-    read_target,
-    write_target,
-)
+from penname.judge.target import Check, Limit, check_figures, find_limits, is_edited, read_target, write_target
+from penname.judge.verdict import find_verdict, headline
 from penname.model.base import base_folder, base_is_shipped, general_texts, load_base, replay_texts
 from penname.model.folder import load_model
 from penname.train.blog import Trained, TrainOptions
@@ -273,6 +264,7 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
         background=lambda: _background(folder),
         background_key=_hash(folder) if folder else "",
         masked=load_masked(workspace),
+        reader=_reader(base),
     )
 
 
@@ -291,7 +283,7 @@ def measure(
     device = device or pick_device(options.device)
     judgement = judge(subject, parts or Parts(None), device, options)
     before = options.seconds_before or training.seconds
-    figures = list_figures(judgement, date or _now(), before, [])
+    figures = list_figures(judgement, date or _now(), before, []) | {"passes": training.passes}
     found = find_verdict(figures, training, judgement.voice.furthest(), judgement.weights)
     told = [headline(figures), *(f"{each.kind.capitalize()}: {each.text}" for each in found)]
     return judgement, {**figures, "verdict": told}
@@ -378,6 +370,14 @@ def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None
     if not path.exists():
         raise InputError(f"The base {path} is no longer there: give it with --base to compare with it.")
     return Candidate(_hash(path), lambda: load_base(path)), path if base_is_shipped(path) else shipped
+
+
+def _reader(base: Candidate | None) -> Candidate | None:
+    """The network that reads for sense: the shipped base, else the one that was adapted."""
+    if not base_is_shipped():
+        return base
+    key = _hash(base_folder())
+    return base if base is not None and base.key == key else Candidate(key, lambda: load_base(None))
 
 
 def _general(folder: Path | None) -> tuple[tuple[str, ...], str]:

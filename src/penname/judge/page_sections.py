@@ -14,7 +14,8 @@ from penname.judge.page import Plot, Section, make_section
 from penname.judge.recital import largest_rate
 from penname.judge.style import PUNCTUATION, Distance
 from penname.judge.subject import Training
-from penname.judge.verdict import GOOD, HELP, NOT, Check, Sentence, ordinal
+from penname.judge.target import Check, in_words
+from penname.judge.verdict import GOOD, HELP, NOT, Sentence, ordinal
 from penname.judge.voice import Figure
 from penname.write.copying import Copied
 
@@ -231,9 +232,9 @@ def _private(judgement: Judgement) -> Section:
 
 
 def _target_row(check: Check) -> list[str]:
-    state = "not measured" if check.met is None else "met" if check.met else f"short by {check.short:.3g}"
-    figure = "" if check.figure is None else f"{check.figure:g}"
-    return [check.limit.name, figure, f"{check.limit.bound.replace('_', ' ')} {check.limit.value:g}", state]
+    state = "not measured" if check.met is None else "met" if check.met else check.missed
+    figure = "" if check.figure is None else in_words(check.limit.name, check.figure)
+    return [check.limit.name, figure, check.wanted, state]
 
 
 def _method(findings: Findings) -> Section:

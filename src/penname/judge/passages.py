@@ -33,20 +33,28 @@ _OPENING = (30, 40, 50)
 """Words of an opening: at least, where no sentence ends, at most."""
 _ENDS = re.compile(r"""\S*?\S(?P<end>(?<=[.!?…:])["'”’)]*(?=\s)|(?=[ \t]*\n))?(?=\s|$)""")
 """A word; `end` is set where a sentence or a line is over behind it."""
-_FEW = 10
-"""With fewer held-out posts than this, the spare ones give openings too."""
+_FEW = 20
+"""With fewer openings than this, the spare posts give some too, then later paragraphs of all of them."""
+_STRETCH, _REST = 240, 60
+"""Words of a stretch of a post that an opening is taken from where there are few posts, and of what must follow one."""
+_CONTROL = 40
+"""Passages of the bare base that the model's own are compared with."""
 _ROOM = 1.3
 """Tokens that a passage may have, in terms of those that held-out text of as many words has."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The beginning of a held-out post, which a passage goes on from; `rest` words of the post follow."""
+    """The beginning of a held-out post, which a passage goes on from; `rest` words of the post follow.
+
+    `real` is how the post goes on.
+    """
 
     post: str
     title: str
     text: str
     rest: int
+    real: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,8 @@ class Passages:
     free: tuple[Written, ...]
     guarded: tuple[Written, ...]
     settings: dict[str, Any]
+    control: tuple[Written, ...] = ()
+    """What the bare base wrote behind the same openings."""
 
     @property
     def stopped(self) -> int:
@@ -83,14 +93,38 @@ def find_openings(posts: Sequence[PreparedPost]) -> list[Opening]:
 
     Posts that are over with their opening are left out.
     """
-    found = []
-    for post in posts:
-        text = _first_words(post.text, _opening_size(post.text))
-        rest = post.words - len(text.split())
-        if rest > 0:
-            title = f"{post.title}\n\n" if post.title else ""
-            found.append(Opening(post.id, post.title, f"{title}{text}", rest))
+    found = (_opening(post, post.text, post.words) for post in posts)
+    return [opening for opening in found if opening.rest > 0]
+
+
+def choose_openings(heldout: Sequence[PreparedPost], spare: Sequence[PreparedPost]) -> list[Opening]:
+    """The openings of the held-out posts; where they are few those of the spare posts too, then later stretches."""
+    found = find_openings(heldout)
+    if len(found) < _FEW:
+        found += find_openings(spare)
+    if len(found) < _FEW:
+        found += [opening for post in (*heldout, *spare) for opening in _later_openings(post)]
     return found
+
+
+def _later_openings(post: PreparedPost) -> list[Opening]:
+    """Openings of the stretches of a post behind its first one, each of some paragraphs and at least 240 words."""
+    stretches: list[str] = []
+    held: list[str] = []
+    for paragraph in post.text.split("\n\n"):
+        held.append(paragraph)
+        text = "\n\n".join(held)
+        if len(text.split()) >= _STRETCH:
+            stretches.append(text)
+            held = []
+    openings = (_opening(post, text, len(text.split())) for text in stretches[1:])
+    return [opening for opening in openings if opening.rest >= _REST]
+
+
+def _opening(post: PreparedPost, text: str, size: int) -> Opening:
+    first = _first_words(text, _opening_size(text))
+    title = f"{post.title}\n\n" if post.title else ""
+    return Opening(post.id, post.title, f"{title}{first}", size - len(first.split()), text[len(first) :].lstrip())
 
 
 def behind_opening(text: str) -> str:
@@ -100,9 +134,7 @@ def behind_opening(text: str) -> str:
 
 def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Device, options: JudgeOptions) -> Passages:
     """Write the passages, evenly over the openings. Raises `InputError` where no held-out post has one."""
-    openings = find_openings(subject.heldout)
-    if len(openings) < _FEW:
-        openings += find_openings(subject.spare)
+    openings = choose_openings(subject.heldout, subject.spare)
     if not openings:
         raise InputError(
             "No held-out post is long enough to be continued: the blog is too small to be judged by what is written."
@@ -134,7 +166,54 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
 
     value = parts.get(_PART, key, work)
     free, guarded = (tuple(Written(**each) for each in value[name]) for name in ("free", "guarded"))
-    return Passages(tuple(openings), free, guarded, {**settings.shown(), "example": options.examples})
+    control = _write_control(subject, chosen, parts, device, options) if options.control else ()
+    return Passages(tuple(openings), free, guarded, {**settings.shown(), "example": options.examples}, control)
+
+
+def _write_control(
+    subject: Subject, chosen: Sequence[Opening], parts: Parts, device: Device, options: JudgeOptions
+) -> tuple[Written, ...]:
+    """The same from the bare base: what the model's own passages must differ from to be the model's merit."""
+    if subject.control is None:
+        return ()
+    base = subject.control
+    some = chosen[: max(min(10, len(chosen)), round(_CONTROL * (0.5 if options.quick else 1)))]
+    key = {
+        "base": base.key,
+        "training": texts_key([post.document for post in subject.training]),
+        "openings": texts_key([opening.text for opening in some]),
+        "words": options.words,
+        "sampling": options.sampling,
+        "seed": options.seed,
+        "examples": options.examples,
+    }
+
+    def work() -> Any:
+        from penname.write.examples import Examples
+        from penname.write.generate import generate_batch
+
+        loaded = base.loaded
+        loaded.model.to(device.torch)
+        limit = _token_limit(loaded, [post.text for post in subject.heldout], options.words)
+        settings = sampling_settings(options, loaded.generation, limit)
+        posts = [(post.title, post.text) for post in subject.training] if options.examples else []
+        shown = Examples(loaded.tokenizer, posts, loaded.end)
+        drafts = generate_batch(
+            loaded.model,
+            loaded.tokenizer,
+            [opening.text for opening in some],
+            settings,
+            device,
+            end=loaded.end,
+            show="Writing passages with the bare base",
+            examples=[shown.before(opening.text, seed=number) for number, opening in enumerate(some)],
+        )
+        return [
+            asdict(_written(opening, draft.text, draft.ended, False, options.words))
+            for opening, draft in zip(some, drafts, strict=True)
+        ]
+
+    return tuple(Written(**each) for each in parts.get("passages-base", key, work))
 
 
 def _write_both(

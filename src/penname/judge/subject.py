@@ -83,6 +83,8 @@ class Training:
     seconds: float = 0.0
     seed: int | None = None
     device: str = ""
+    passes: float | None = None
+    """Passes over the training posts that were made; None where that was not recorded."""
 
     @property
     def best(self) -> float | None:
@@ -108,7 +110,19 @@ def read_training(path: Path) -> Training:
         seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
         seed=seed if isinstance(seed, int) else None,
         device=str(value.get("device") or ""),
+        passes=_passes(value),
     )
+
+
+def _passes(value: dict[str, Any]) -> float | None:
+    """The passes of the plan, as far as its steps were taken."""
+    settings, passes, steps = (value.get(name) for name in ("settings", "passes", "steps"))
+    if not isinstance(passes, int | float) or isinstance(passes, bool) or not math.isfinite(passes) or passes < 0:
+        return None
+    planned = settings.get("steps") if isinstance(settings, dict) else None
+    if isinstance(planned, int) and isinstance(steps, int) and 0 < steps < planned:
+        return float(passes) * steps / planned
+    return float(passes)
 
 
 def _points(value: Any) -> Points:
@@ -150,6 +164,8 @@ class JudgeOptions:
     """The held-out posts that are used: `test`, or `validation` for a loop that must not see the test posts."""
     again: bool = False
     """Judge although nothing has changed."""
+    control: bool = True
+    """Whether the bare base writes too and is judged the same way, and sense is measured: no verdict does without."""
     label: str = "judge"
     """What the row of `results.csv` is called."""
     seconds_before: float = 0.0
@@ -206,6 +222,13 @@ class Subject:
     background: Callable[[], Iterable[str]] = tuple
     background_key: str = ""
     masked: Masked | None = None
+    reader: Candidate | None = None
+    """A network that did not learn the blog and reads for sense; the bare base of a model from scratch."""
+
+    @property
+    def control(self) -> Candidate | None:
+        """The bare base that is judged beside the model."""
+        return self.base or self.reader
 
     @property
     def training_words(self) -> int:

@@ -1,15 +1,4 @@
-"""What "good" looks like for a blog: `good.toml`, made from the blog itself, and the user's to edit.
-
-In: a judgement. Out: limits on the figures of `report.json`, and for each whether it is met.
-
-    write_target(workspace.folder / "good.toml", limits)        # not over one that was edited
-    for check in check_figures(read_target(path), figures):
-        print(check.name, check.met, check.short)
-
-Limits come from the training and the validation posts: how far two halves of the blog are apart, how much real
-passages repeat themselves, how many of their words are known. The test posts are not read for them.
-
-The verdict in words: what the model is good for, what it is not, and what would help most.
+"""The verdict in words: what the model is good for, what it is not, and what would help most.
 
 In: the figures and the training run. Out: sentences, each with the figure that it rests on.
 
@@ -19,217 +8,30 @@ In: the figures and the training run. Out: sentences, each with the figure that 
 The rules are few and stand here; a sentence whose figure was not measured is left out.
 """
 
-import difflib
-import hashlib
 import math
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penname.core import events
-from penname.core.errors import InputError
-from penname.core.files import read_text, write_text
-from penname.judge.figures import MEANINGS
-from penname.judge.fluency import measure_fluency
 from penname.judge.subject import Training
 from penname.judge.voice import Figure
 
 if TYPE_CHECKING:
-    from penname.judge.judgement import Judgement
-
-
-AT_MOST, AT_LEAST = "at_most", "at_least"
-_MARK = "# Made by penname from the blog: "
-_HEAD = """\
-# What "good" looks like for this blog. `penname judge` and `penname tune` compare with it.
-# Edit it as you like: once edited, it is kept. Delete it to have it made again.
-# Each name is one of report.json; docs/report.md says what it means.
-"""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One figure's limit: `at_most` or `at_least`, with the reason for its value."""
-
-    name: str
-    bound: str
-    value: float
-    reason: str = ""
-
-
-ERRORS = 2.0
-"""Standard errors that a figure may miss its limit by before it is beyond doubt: by luck alone once in forty times."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """A limit and the figure: `met`, or `short` by how much; neither where the figure was not measured.
-
-    `error` is the standard error of a figure that was measured on a few passages, 0 where it is not known or none.
-    """
-
-    limit: Limit
-    figure: float | None
-    met: bool | None
-    short: float
-    error: float = 0.0
-
-    @property
-    def beyond(self) -> float:
-        """The part of `short` that is more than two standard errors."""
-        return max(0.0, self.short - ERRORS * self.error)
-
-    @property
-    def sentence(self) -> str:
-        """The check in words."""
-        wanted = f"{self.limit.bound.replace('_', ' ')} {self.limit.value:g}"
-        if self.figure is None:
-            return f"{self.limit.name}: {wanted} is wanted, it was not measured"
-        if self.met:
-            return f"{self.limit.name}: {self.figure:g}, met ({wanted})"
-        doubt = "" if self.beyond else f", which is within the error of {ERRORS * self.error:.2g}"
-        return f"{self.limit.name}: {self.figure:g}, short by {self.short:.3g} ({wanted}){doubt}"
-
-
-def find_limits(judgement: "Judgement") -> list[Limit]:
-    """What good is, by what the blog itself has."""
-    subject, halves = judgement.subject, judgement.voice.halves_auc
-    between = sum(halves) / len(halves) if halves else 0.5
-    real = [post.text for post in (subject.spare or subject.training)]
-    passages = [each.text for each in judgement.passages.guarded]
-    own = measure_fluency(passages, real, judgement.vocabulary)[1]
-    unknown = 1 - own.known_word_rate
-    return [
-        Limit(
-            "real_vs_generated_auc",
-            AT_MOST,
-            round(min(0.95, max(0.5, between) + 0.3), 2),
-            f"two halves of this blog get {between:.2f}, a text by another author nearly 1",
-        ),
-        Limit("delta_percentile", AT_MOST, 90, "nine in ten of this blog's own samples are nearer"),
-        Limit(
-            "longest_copied_run",
-            AT_MOST,
-            judgement.options.max_copy,
-            "what the copy guard is set to, in words",
-        ),
-        Limit("copy_ratio_8gram", AT_MOST, 1.5, "1 is what held-out posts share with the others"),
-        Limit("extraction_rate", AT_MOST, 0.01, "one training post in a hundred"),
-        Limit(
-            "rep_4",
-            AT_MOST,
-            _rounded_up(1.5 * own.rep[4] + 0.005),
-            f"real passages have {own.rep[4]:.3f}; half more, and a little",
-        ),
-        Limit(
-            "known_word_rate",
-            AT_LEAST,
-            math.floor(1000 * (1 - 1.5 * unknown - 0.005)) / 1000,
-            f"real passages that were not trained on have {own.known_word_rate:.3f}",
-        ),
-        Limit("forgetting_bits_per_byte", AT_MOST, 0.03, "what the base may lose of its English"),
-    ]
-
-
-def write_target(path: Path, limits: Sequence[Limit]) -> bool:
-    """Write the file, unless the user has edited the one that is there; say so. Returns whether it was written."""
-    if is_edited(path):
-        events.note(f"{path.name} was edited: it stays as it is. Delete it to have it made again.")
-        return False
-    lines = [_HEAD]
-    for bound in (AT_MOST, AT_LEAST):
-        lines.append(f"[{bound}]")
-        for limit in limits:
-            if limit.bound == bound:
-                lines += [f"# {_line(limit.reason)}", f"{limit.name} = {limit.value:g}"]
-        lines.append("")
-    body = "\n".join(lines)
-    write_text(path, f"{body}{_MARK}{_digest(body)}\n")
-    return True
-
-
-def is_edited(path: Path) -> bool:
-    """Whether the file is there and is not as `write_target` left it."""
-    try:
-        text = read_text(path)
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True
-    body, found, digest = text.rpartition(_MARK)
-    return not found or digest.strip() != _digest(body)
-
-
-def read_target(path: Path) -> list[Limit]:
-    """Read the limits. One `InputError` lists all that is wrong with the file."""
-    try:
-        value = tomllib.loads(read_text(path))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: `penname judge` makes it.") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as TOML ({error}): mend it, or delete it.") from error
-    limits: list[Limit] = []
-    wrong: list[str] = []
-    for bound, table in value.items():
-        if bound not in (AT_MOST, AT_LEAST) or not isinstance(table, dict):
-            wrong.append(f"[{bound}] is not a table that it knows: use [at_most] and [at_least]")
-            continue
-        _read_table(bound, table, limits, wrong)
-    if wrong:
-        raise InputError(f"{path}: " + "; ".join(wrong) + ".")
-    return limits
-
-
-def check_figures(
-    limits: Sequence[Limit], figures: Mapping[str, Any], errors: Mapping[str, float] | None = None
-) -> list[Check]:
-    """Compare each limit with the figure of its name; `errors` are the standard errors of those that have one."""
-    errors = errors or {}
-    checks = []
-    for limit in limits:
-        figure = figures.get(limit.name)
-        if not isinstance(figure, int | float):
-            checks.append(Check(limit, None, None, 0.0))
-            continue
-        short = figure - limit.value if limit.bound == AT_MOST else limit.value - figure
-        checks.append(Check(limit, float(figure), short <= 0, max(0.0, short), errors.get(limit.name, 0.0)))
-    return checks
-
-
-def _read_table(bound: str, table: dict[str, Any], limits: list[Limit], wrong: list[str]) -> None:
-    for name, number in table.items():
-        if name not in MEANINGS:
-            near = difflib.get_close_matches(name, MEANINGS, 1)
-            hint = f": did you mean {near[0]}?" if near else ""
-            wrong.append(f"there is no figure {name!r}{hint}")
-        elif isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            wrong.append(f"{name} must be a number, not {number!r}")
-        else:
-            limits.append(Limit(name, bound, float(number)))
-
-
-def _rounded_up(value: float) -> float:
-    return math.ceil(1000 * value) / 1000
-
-
-def _line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
-
-
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.replace("\r\n", "\n").encode()).hexdigest()[:16]
+    pass
 
 
 GOOD, NOT, HELP = "good for", "not for", "what would help most"
 _ALIKE = 0.85
 """Area of the classifier from which drafts are easily told from real posts."""
 _FAR = 90
+_SENSE = 60
+"""Percent of the blog's own sense below which readers call text nonsense (lab: the measure of sense)."""
+_LEAST = 10
+"""Samples that a verdict rests on at least."""
 _FEW_WORDS = 60_000
 _SMALL = 200e6
 """A network of fewer weights is called small."""
+YES, NO, UNSURE = "yes", "no", "unsure"
 
 
 @dataclass(frozen=True)
@@ -246,51 +48,107 @@ def find_verdict(
     """All sentences, the good ones first; of what would help, the two that come first."""
     good = [Sentence(GOOD, text) for text in _good(figures)]
     bad = [Sentence(NOT, text) for text in _bad(figures, furthest, weights)]
-    helps = [Sentence(HELP, text) for text in _helps(figures, training, furthest, weights)]
+    helps = [Sentence(HELP, text) for text in _helps(figures, training, weights)]
     return good + bad + helps[:2]
 
 
 def headline(figures: Mapping[str, Any]) -> str:
     """The verdict in a line."""
-    gain, auc, delta = (_get(figures, name) for name in ("gain_percent", "real_vs_generated_auc", "delta_percentile"))
     if _recites(figures):
         return "It recites posts: use it with the copy guard on, and train it again more gently."
+    if not _enough(figures):
+        samples = round(_get(figures, "samples") or 0)
+        return (
+            f"There is too little text to tell: {count(samples, 'opening')} of held-back posts could be continued, and "
+            f"a verdict needs {_LEAST}."
+        )
+    gain = _get(figures, "gain_percent")
     if gain is not None and gain > -2:
         return "It has hardly learned from this blog."
-    if _rambles(figures):
-        return "It has learned from this blog, but what it writes does not hold together."
-    if auc is not None and delta is not None and auc <= _ALIKE and delta <= _FAR:
-        return "It writes drafts in this blog's voice."
-    if delta is not None and delta <= _FAR:
-        return "It writes drafts with this blog's words; a reader who knows the blog will notice the difference."
-    return "It has learned from this blog, and its voice is still another."
+    sense = makes_sense(figures)
+    if sense == NO or _rambles(figures):
+        return "What it writes does not hold together: its sentences do not follow from each other."
+    voice, far = passes_for_real(figures), has_its_words(figures)
+    if voice == NO and far != NO:
+        return "It uses this blog's words, but a reader who knows the blog will notice the difference."
+    if voice == NO or far == NO:
+        return "It has learned from this blog, and its voice is still another."
+    if voice == YES and sense == YES:
+        return "Good: it writes drafts in this blog's voice, and they hold together."
+    if voice == YES:
+        return "It has this blog's voice; whether its drafts hold together cannot be told: read each before you use it."
+    return "There is too little text to tell whether its drafts pass for this blog's: read some, or try penname blind."
+
+
+def _enough(figures: Mapping[str, Any]) -> bool:
+    """Whether there are samples enough for a claim about what it writes."""
+    return (_get(figures, "samples") or 0) >= _LEAST
+
+
+def passes_for_real(figures: Mapping[str, Any]) -> str:
+    """Whether a classifier cannot tell its passages from real ones, as it can the bare base's."""
+    low, high, base = (_get(figures, name) for name in (*_ends("real_vs_generated_auc"), f"base_{_AREA}_low"))
+    if low is None or high is None or not _enough(figures):
+        return UNSURE
+    if low > _ALIKE:
+        return NO
+    return YES if high <= _ALIKE and base is not None and base > _ALIKE else UNSURE
+
+
+def has_its_words(figures: Mapping[str, Any]) -> str:
+    """Whether it chooses words as the blog does, and the bare base does not."""
+    low, high, base = (_get(figures, name) for name in (*_ends("delta_percentile"), "base_delta_percentile"))
+    if low is None or high is None or not _enough(figures):
+        return UNSURE
+    if low > _FAR:
+        return NO
+    return YES if high <= _FAR and base is not None and base > _FAR else UNSURE
+
+
+def makes_sense(figures: Mapping[str, Any]) -> str:
+    """Whether its sentences follow from each other nearly as the blog's own do."""
+    low, high = (_get(figures, name) for name in _ends("sense"))
+    if low is None or high is None or not _enough(figures):
+        return UNSURE
+    return YES if low >= _SENSE else NO if high < _SENSE else UNSURE
+
+
+_AREA = "real_vs_generated_auc"
+
+
+def _ends(name: str) -> tuple[str, str]:
+    return f"{name}_low", f"{name}_high"
 
 
 def _good(figures: Mapping[str, Any]) -> Iterator[str]:
     gain, side = _get(figures, "gain_percent"), figures["side"]
+    surely = _get(figures, "gain_percent_high")
     mine, base = (_get(figures, f"{name}{side}_bits_per_byte") for name in ("", "base_"))
-    if gain is not None and mine is not None and base is not None and gain <= -5:
+    if gain is not None and surely is not None and mine is not None and base is not None and surely <= -2:
         yield (
             f"Predicting this blog: {mine:.2f} bits per byte on posts that it has not seen, "
             f"{-gain:.0f}% fewer than the base had before ({base:.2f})."
         )
-    auc, halves = _get(figures, "real_vs_generated_auc"), _get(figures, "halves_auc")
-    if auc is not None and auc <= _ALIKE:
+    sense = makes_sense(figures)
+    if sense == NO:
+        return
+    auc, halves, bare = (_get(figures, name) for name in (_AREA, "halves_auc", f"base_{_AREA}"))
+    if auc is not None and bare is not None and passes_for_real(figures) == YES:
         beside = f"; between two halves of the blog it is {100 * halves:.0f}" if halves is not None else ""
         yield (
             "Drafts that pass: shown a real and a generated passage, a classifier picks the generated one in "
-            f"{100 * auc:.0f} of 100 pairs (50 is guessing{beside})."
+            f"{100 * auc:.0f} of 100 pairs, and that of the bare base in {100 * bare:.0f} (50 is guessing{beside})."
         )
-    delta = _get(figures, "delta_percentile")
-    if delta is not None and delta <= _FAR:
+    delta, other = _get(figures, "delta_percentile"), _get(figures, "base_delta_percentile")
+    if delta is not None and other is not None and has_its_words(figures) == YES:
         yield (
             f"The blog's own choice of words: its Delta lies at the {ordinal(delta)} percentile of the blog's own "
-            "distances."
+            f"distances, that of the bare base at the {ordinal(other)}."
         )
     rate, tried = _get(figures, "extraction_rate"), _get(figures, "extraction_tried")
-    if rate is not None and tried and not _recites(figures):
+    if sense == YES and rate is not None and tried and tried >= _LEAST and not _recites(figures):
         yield (
-            f"Writing new text: {_times(rate * tried)} of {tried:,.0f} training posts came out when their "
+            f"Text of its own: {_times(rate * tried)} of {tried:,.0f} training posts came out when their "
             "first 50 tokens "
             f"were given, and the longest run shared with a post is {figures['longest_copied_run']} words "
             f"({figures['longest_copied_run_unguarded']} without the guard)."
@@ -298,19 +156,23 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -> Iterator[str]:
-    if weights < _SMALL:
+    sense, low, high = (_get(figures, name) for name in ("sense", *_ends("sense")))
+    if sense is not None and low is not None and high is not None and makes_sense(figures) != YES:
+        surely = "" if makes_sense(figures) == NO else " at worst"
         yield (
-            f"Facts: with {_millions(weights)} weights it knows how the blog sounds, not what is true. Check every "
-            "name, number and claim."
+            f"Use without reading: its sentences have {sense:.0f}% of the connection that this blog's have "
+            f"({low:.0f} to {high:.0f}%); below {_SENSE}%{surely} readers call it nonsense."
         )
-    auc = _get(figures, "real_vs_generated_auc")
-    if auc is not None and auc > _ALIKE:
+    if weights < _SMALL:
+        yield f"Facts: {_millions(weights)} weights hold none. Check every name, number and claim."
+    auc = _get(figures, _AREA)
+    if auc is not None and passes_for_real(figures) == NO:
         yield (
             f"Passing for the author: a classifier picks the generated passage in {100 * auc:.0f} of "
             "100 pairs. Take its text as a first draft."
         )
     delta = _get(figures, "delta_percentile")
-    if delta is not None and delta > _FAR:
+    if delta is not None and has_its_words(figures) == NO:
         yield (
             f"The blog's choice of words: its Delta lies at the {ordinal(delta)} percentile of the "
             f"blog's own distances, above the {ordinal(_FAR)}.{_habits(furthest)}"
@@ -343,12 +205,13 @@ def _flaws(figures: Mapping[str, Any]) -> Iterator[str]:
         yield f"Other subjects: on general English it lost {forgetting:.2f} bits per byte."
 
 
-def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Figure], weights: int) -> Iterator[str]:
-    """What would help, in the order of what is worst."""
-    words, gain = figures["training_words"], _get(figures, "gain_percent")
-    forgetting = _get(figures, "forgetting_bits_per_byte")
+def _helps(figures: Mapping[str, Any], training: Training, weights: int) -> Iterator[str]:
+    """What would help, in the order of what it brought where it was measured (lab: what helps most)."""
+    words, passes = figures["training_words"], _get(figures, "passes")
     if _recites(figures):
-        yield "Fewer passes over the blog or more replay: the model has begun to learn posts by heart."
+        yield "Fewer minutes or more replay: it has begun to learn posts by heart. Train again with half the time."
+    if passes and passes < _ENOUGH:
+        yield _more_minutes(passes, training.seconds)
     loops = _get(figures, "looping_rate")
     if loops is not None and loops > 0.02:
         yield f"A higher temperature or a smaller min-p: {100 * loops:.0f}% of the passages repeat themselves."
@@ -358,21 +221,40 @@ def _helps(figures: Mapping[str, Any], training: Training, furthest: Sequence[Fi
             "behind made it worse."
         )
     if words < _FEW_WORDS:
-        yield f"More posts: {words:,} words are few; from {_FEW_WORDS:,} on the voice becomes steady."
-    if gain is not None and gain > -5 and (forgetting or 0) < 0.03:
         yield (
-            f"More passes or less replay: it gained {max(0.0, -gain):.1f}% on the base and forgot "
-            f"{forgetting or 0:.3f} bits per byte, so there is room."
+            f"More text: {words:,} words are few, from {_FEW_WORDS:,} on the voice becomes steady. Pages and drafts "
+            "count too: --pages, --drafts."
         )
+    forgetting = _get(figures, "forgetting_bits_per_byte")
     if forgetting is not None and forgetting > 0.05:
         yield f"More replay: it forgot {forgetting:.2f} bits per byte of general English, 0.03 is harmless."
-    auc = _get(figures, "real_vs_generated_auc")
-    if auc is not None and auc > 0.7 and furthest and weights < _SMALL:
+    wanting = NO in (passes_for_real(figures), has_its_words(figures)) or makes_sense(figures) != YES
+    if weights < _SMALL and wanting:
         yield (
-            f"A larger base: with {_millions(weights)} weights sentences sound right and lose their thread, which "
-            f"the classifier sees ({auc:.2f}).{_habits(furthest)}"
+            f"A stronger base: {_millions(weights)} weights lose the thread. Give an open model with --base "
+            "(a folder, or a GGUF file of 100 million weights or more)."
         )
-    yield f"More posts: {words:,} words were learned from, and every further post is a further voice sample."
+    if not wanting:
+        yield "Nothing that is known: what you write from now on is what it can still learn from."
+
+
+_ENOUGH = 1.5
+"""Passes over the blog from which on more minutes bring little."""
+
+
+def _more_minutes(passes: float, seconds: float) -> str:
+    """What was read, and how long all of it takes here."""
+    read = f"{100 * passes:.0f}% of your blog once" if passes < 0.995 else f"your blog {passes:.1f} times"
+    if not seconds:
+        return f"More minutes: it read {read}; two to three times is best."
+    whole = math.ceil(seconds / 60 / passes * (1.1 if passes < 1 else 2.2))
+    what = "all of it" if passes < 1 else "reading it twice"
+    return f"More minutes: it read {read}; {what} takes about {count(whole, 'minute')} here: --minutes {whole}."
+
+
+def count(number: int, what: str) -> str:
+    """A number and its noun: `1 minute`, `2 minutes`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _habits(furthest: Sequence[Figure]) -> str:

@@ -66,6 +66,9 @@ class Voice:
     function_words: Figure
     words: int
     passages: int
+    control_auc: Auc | None = None
+    """The same area for passages of the bare base."""
+    control_delta: Deltas | None = None
 
     def rows(self) -> list[tuple[str, float | None, float | None, float | None]]:
         """(name, generated, held-out, between two halves of the blog) for a table."""
@@ -105,6 +108,7 @@ def measure_voice(
     background: Sequence[str] = (),
     seed: int = 0,
     behind: Callable[[str], str] = str,
+    control: Sequence[Passage] = (),
 ) -> Voice:
     """Measure the voice of `generated` passages against whole `heldout` and `training` posts.
 
@@ -114,8 +118,9 @@ def measure_voice(
     passages have and that the real posts yield enough of.
 
     The classifier compares like with like: `behind` gives what of a post stands behind its opening, and real
-    passages begin there, of held-out posts first, as generated ones do. Otherwise it would tell introductions
-    from the middle of posts. Figures of style and Delta take held-out posts as a whole, evenly over the posts.
+    passages begin there, of held-out posts first, as generated ones do. Otherwise it would tell introductions from
+    the middle of posts. `control` are passages of the bare base, judged in the same way. Figures of style and Delta
+    take held-out posts as a whole, evenly over the posts.
     """
     rests = [[Passage(behind(p.text), p.post) for p in group] for group in (heldout, training)]
     length = _common_length(generated, [*rests[0], *rests[1]])
@@ -142,6 +147,8 @@ def measure_voice(
         function_words=together,
         words=length,
         passages=count,
+        control_auc=real_vs_generated(real, _cut(control, length), seed=seed),
+        control_delta=measure_delta(profile, control, seed),
     )
 
 

@@ -21,7 +21,7 @@ from penname.core.workspace import Workspace
 from penname.judge.judgement import standard_errors
 from penname.judge.judging import TARGET
 from penname.judge.subject import Parts
-from penname.judge.verdict import Check, Limit, check_figures, find_limits, read_target, write_target
+from penname.judge.target import Check, Limit, check_figures, find_limits, read_target, write_target
 from penname.train.graphs import stop_on_interrupt
 from penname.tune.ground import Ground
 from penname.tune.ledger import make_rows, row_in_words, write_missing

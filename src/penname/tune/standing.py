@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from penname.judge.verdict import Check
+from penname.judge.target import Check
 from penname.tune.proposers import AGAIN, DEFAULT, FAILED, PRUNED, SEARCH, Record
 
 COPYING = (

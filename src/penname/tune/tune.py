@@ -199,6 +199,7 @@ def judge_options(device: Device, options: TuneOptions) -> "JudgeOptions":
         device=options.device,
         base=options.base,
         side="validation",
+        control=False,
     )
 
 
@@ -206,7 +207,7 @@ def study_name(workspace: Workspace, corpus: str, base: str, options: TuneOption
     """The study that these posts, this base, these settings and a `good.toml` of the user's belong to; with `again` a
     new one."""
     from penname.judge.judging import TARGET
-    from penname.judge.verdict import is_edited
+    from penname.judge.target import is_edited
     from penname.tune.loop import FOLDER
     from penname.tune.study import study_names
 
