@@ -37,8 +37,14 @@ def judgement(**changes: Any) -> Any:
     voice = Made(
         auc=Made(value=0.71234, low=0.651, high=0.789),
         halves_auc=(0.5, 0.56),
-        delta=Made(burrows=Made(percentile=76.6), cosine=Made(percentile=12.4)),
+        delta=Made(
+            burrows=Made(percentile=76.6, value=1.0, samples=(0.9, 1.1), own_samples=(0.8, 0.95, 1.2, 2.0)),
+            cosine=Made(percentile=12.4),
+            size=1200,
+        ),
         heldout_delta=Made(burrows=Made(percentile=33.3)),
+        control_auc=Made(value=0.97111, low=0.952, high=0.991),
+        control_delta=Made(burrows=Made(percentile=99.7)),
         figures=[Made(generated=14.1234, heldout=15.9876)],
         function_words=Made(generated=1.23456, halves=0.98765),
         passages=12,
@@ -46,7 +52,7 @@ def judgement(**changes: Any) -> Any:
     )
     report = Made(longest=9, longest_heldout=7, ratio=0.12345, share=0.04567, heldout_share=0.05678)
     free = Made(longest=14, longest_heldout=8, ratio=1.23456, share=0.06789, heldout_share=0.0789)
-    texts = [Made(text=HALF), Made(text=LOOP), Made(text=HALF), Made(text=HALF)]
+    texts = [Made(text=text, opening=opening) for text, opening in ((HALF, "a"), (LOOP, "b"), (HALF, "a"), (HALF, "c"))]
     fluency = Made(
         known_word_rate=0.98765, rep={2: 0.21, 3: 0.17, 4: 0.12345}, distinct={2: 0.876}, looping=0.0456, ended=0.1678
     )
@@ -66,6 +72,8 @@ def judgement(**changes: Any) -> Any:
         "heldout_ended": 0.20004,
         "private": Made(items=3, leaks=["x"], looks_private=["y", "z"], in_posts=["z"]),
         "seconds": 12.34,
+        "sense": Made(value=81.4, low=66.7, high=99.2),
+        "base_sense": Made(value=55.2, low=40.4, high=70.3),
     }
     return Made(**{**values, **changes})
 
@@ -98,6 +106,21 @@ def test_all_figures_in_their_order() -> None:
         "real_vs_generated_auc": 0.71,
         "real_vs_generated_auc_low": 0.65,
         "real_vs_generated_auc_high": 0.79,
+        "gain_percent_low": -20.0,
+        "gain_percent_high": -13.3,
+        "base_real_vs_generated_auc": 0.97,
+        "base_real_vs_generated_auc_low": 0.95,
+        "base_real_vs_generated_auc_high": 0.99,
+        "sense": 81,
+        "sense_low": 67,
+        "sense_high": 99,
+        "base_sense": 55,
+        "base_sense_low": 40,
+        "base_sense_high": 70,
+        "delta_percentile_low": 25,
+        "delta_percentile_high": 50,
+        "base_delta_percentile": 100,
+        "samples": 3,
         "halves_auc": 0.53,
         "delta_percentile": 77,
         "cosine_delta_percentile": 12,
@@ -141,7 +164,7 @@ def test_a_rate_has_the_digits_that_its_passages_carry() -> None:
     # Of four passages one repeats itself: 5 of 7, 4 of 6 and 3 of 5 sequences, half a word in two is known.
     assert (found["rep_2"], found["rep_3"], found["rep_4"]) == (0.2, 0.2, 0.1)
     assert (found["known_word_rate"], found["heldout_known_word_rate"], found["heldout_rep_4"]) == (1.0, 1.0, 0.0)
-    alike = figures(passages=Made(guarded=[Made(text=HALF)] * 4, stopped=0))
+    alike = figures(passages=Made(guarded=[Made(text=HALF, opening="a")] * 4, stopped=0))
     assert (alike["rep_4"], alike["known_word_rate"], alike["heldout_known_word_rate"]) == (0.123, 0.988, 0.991)
     assert alike["guarded_rate"] == 0
 
@@ -168,6 +191,8 @@ def test_a_voice_of_too_little_text_is_null_but_its_halves() -> None:
             "auc": None,
             "delta": None,
             "heldout_delta": None,
+            "control_auc": None,
+            "control_delta": None,
             "halves_auc": (),
             "passages": 0,
         }
@@ -177,7 +202,7 @@ def test_a_voice_of_too_little_text_is_null_but_its_halves() -> None:
         assert found[name] is None, name
     for name in ("halves_auc", "sentence_words", "heldout_sentence_words", "function_words_difference"):
         assert found[name] is None, name
-    without = Made(**{**vars(judgement().voice), "delta": Made(burrows=Made(percentile=50.0), cosine=None)})
+    without = Made(**{**vars(judgement().voice), "delta": Made(**{**vars(judgement().voice.delta), "cosine": None})})
     assert figures(voice=without)["cosine_delta_percentile"] is None
 
 

@@ -48,7 +48,7 @@ def test_one_passage_that_goes_round_in_circles_is_not_the_noise_between_seeds()
     assert floor is not None and floor.margin == pytest.approx(0.0233, abs=2e-4)
     # It is listed as missed, with the figure as it is.
     assert missed(checks) == 1 and short_verdict(checks) == "short: rep_4 by 0.011"
-    assert checks[0].sentence == "rep_4: 0.02, short by 0.011 (at most 0.009), which is within the error of 0.03"
+    assert checks[0].sentence == "rep_4: 2%, over by 1.1% (at most 0.9%), which is within the error of 3%"
 
 
 def test_what_is_missed_beyond_two_standard_errors_costs() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penname.judge.verdict import AT_MOST, Limit, check_figures
+from penname.judge.target import AT_MOST, Limit, check_figures
 from penname.tune.proposers import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, SEARCH, Record
 from penname.tune.standing import (
     FRESH_SEEDS,

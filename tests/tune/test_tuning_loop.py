@@ -108,7 +108,7 @@ def test_the_ledger_has_a_row_for_each_trial_and_goes_on(tmp_path: Path, monkeyp
             fake_loop(workspace, study, bowl, monkeypatch, trials=trials).run()
     rows = read_rows(workspace.results)
     assert [row["trial"] for row in rows] == [f"owl.1/{number}" for number in range(9)]
-    assert rows[0]["label"] == "tune default" and rows[0]["targets"] == "rep_4: 0.01, met (at most 0.02)"
+    assert rows[0]["label"] == "tune default" and rows[0]["targets"] == "rep_4: 1%, met (at most 2%)"
     assert float(rows[0]["objective"]) == pytest.approx(bowl({"rate": 4e-4, "dropout": 0.1}, 1), abs=1e-4)
     for row in rows:
         assert (row["objective"] == "") == (row["state"] == PRUNED)
