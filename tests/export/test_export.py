@@ -20,11 +20,8 @@ from penname.export.export import export_gguf, export_hf
 from penname.model.base import load_base, write_base
 from penname.model.folder import LoadedModel, load_model, save_model
 from penname.model.gpt import GPT, RopeScaling
-<<<<<<< HEAD
 from penname.model.quantise import Rounding
-=======
 from penname.write.generate import continue_greedy
->>>>>>> 3c093f6 (What leaves carries an open base along; a text starts where the base has it start; SentencePiece in GGUF files)
 
 IDS = torch.tensor([[0, *encode_plain(tiny_tokenizer(), VERSE)[:100]]])
 
