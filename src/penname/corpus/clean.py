@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from penname.corpus.blocks import gather_blocks, looks_like_blocks
 from penname.corpus.html import gather_html
 from penname.corpus.html_guard import unescape
-from penname.corpus.leftovers import is_lonely, strip_leftovers, strip_shortcodes
+from penname.corpus.leftovers import is_lonely, may_hold_leftovers, strip_leftovers, strip_shortcodes
 from penname.corpus.markdown import gather_markdown
 from penname.corpus.pieces import (
     Gathered,
@@ -22,7 +22,7 @@ from penname.corpus.pieces import (
     join_pieces,
     normalise,
     normalise_code,
-    normalise_line,
+    normalise_pieces,
     unquote,
 )
 
@@ -69,24 +69,30 @@ def clean_title(title: str) -> str:
 
 def _clean(pieces: list[Piece]) -> list[Piece]:
     """Normalise the pieces of a post and take the leftovers out; some are empty afterwards."""
-    texts = ["" if piece.kind == "code" else _spelt(piece.text) for piece in pieces]
-    if any("[" in text for text in texts):
+    texts = normalise_pieces(["" if piece.kind == "code" else piece.text for piece in pieces])
+    bracketed = any("[" in text for text in texts)
+    if bracketed:
         texts = strip_shortcodes(texts)
-    return [_finished(piece, text) for piece, text in zip(pieces, texts, strict=True)]
+    if bracketed or may_hold_leftovers("\n".join(texts)):
+        texts = [strip_leftovers(text) for text in texts]
+    return [
+        piece if text is piece.text and _begins_with_a_word(piece) else _finished(piece, text)
+        for piece, text in zip(pieces, texts, strict=True)
+    ]
 
 
-def _spelt(text: str) -> str:
-    """Normalise a piece; one with quoted code waits for `_finished`, as its stand-ins would be dropped."""
-    return text if is_quoted(text) else normalise_line(text)
+def _begins_with_a_word(piece: Piece) -> bool:
+    """Whether a piece is neither an ornament nor a bare address, nor one with quoted code, which most are not."""
+    text = piece.text if piece.kind != "item" else piece.text.partition(" ")[2]
+    return text[:1].isalnum() and text[:1] not in "hw" and piece.kind != "code" and not is_quoted(text)
 
 
 def _finished(piece: Piece, text: str) -> Piece:
     """Return a piece with its text, which is empty when nothing worth reading is left."""
     if piece.kind == "code":
         return Piece("code", normalise_code(piece.text))
-    text = strip_leftovers(text)
     if is_quoted(text):
         text = normalise(unquote(text))
-    if is_lonely("".join(text.split(maxsplit=1)[1:]) if piece.kind == "item" else text):
+    if is_lonely(text if piece.kind != "item" else "".join(text.split(maxsplit=1)[1:])):
         text = ""
     return piece if text is piece.text else Piece(piece.kind, text, piece.run)

@@ -159,6 +159,8 @@ _BLOB = re.compile(r"(?<!\S)(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]{200,}={0,2}(?!\S)"
 _BLOCK_JSON = re.compile(r'\s*\[?\s*\{\s*"(?:id|type|content|config)"\s*:')
 _HUGO = re.compile(r"(?:\{\{(?:<[^<>{}]*>|%[^%{}]*%)\}\}\s*)+")
 
+# What each pattern needs: `#`, `|`, `{`; two signs that draw a rule in a row; a word of sixty signs.
+_SIGNS = bytes(35 if byte in b"#|{" else 45 if byte in b"-_=*" else 32 if byte <= 32 else 97 for byte in range(256))
 _BLANK_LINES = re.compile("\n{3,}")
 _SPACE_BEFORE_STOP = re.compile(r" ([.,])(?=\s|$)")
 _RULER = re.compile(r"[-_=*~•·#]{5,}|(?=[|: -]*\|)(?=\||[^-]*---)[|: ]*-[|: -]*")
@@ -175,6 +177,12 @@ def strip_leftovers(text: str) -> str:
     """Return a paragraph without placeholders, data addresses, rules and JSON."""
     shorter = _strip(text)
     return text if shorter == text else tidy(shorter)
+
+
+def may_hold_leftovers(text: str) -> bool:
+    """Whether `strip_leftovers` could take anything out of any paragraph of a text."""
+    shape = text.encode("latin-1", "replace").translate(_SIGNS)
+    return b"#" in shape or b"--" in shape or b"a" * 60 in shape.replace(b"-", b"a")
 
 
 def _strip(text: str) -> str:

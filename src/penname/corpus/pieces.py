@@ -29,7 +29,9 @@ _JOINING = "\u0600-\u0dff\u0f00-\u109f\u1780-\u18af\ua840-\ua8ff\ufb50-\ufdff\uf
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TAGS = "\U000e0020-\U000e007e"
 
-_ODD = re.compile("[^\n\x20-\x7e]")  # neither a printable ASCII character nor the end of a line
+_PLAIN = bytes([10, *range(32, 127)])  # printable ASCII characters and the end of a line
+_BETWEEN = "\x1f"  # stands between pieces; folding takes it for white space, so that it stands in none
+_GAPS = bytes(32 if byte in b"\n\x1f " else 97 for byte in range(256))
 _LONG = 100_000  # characters; of a longer text no list of all its odd ones is made
 _MANY = 16  # different characters to replace from which on all are replaced in one go
 _DROPPED = re.compile(
@@ -40,6 +42,7 @@ _DROPPED = re.compile(
 # Characters that are right only after (and before) the right neighbours; these patterns find them elsewhere.
 _CONTEXTUAL = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef]")
 _CONTEXTUAL_RUN = re.compile(f"{_CONTEXTUAL.pattern}+")
+_NEIGHBOURS = re.compile(f"{_CONTEXTUAL.pattern}|[\r\ufdd0\ufdd1]")  # and the stand-ins below
 _IN_EMOJI = re.compile(f"[{_EMOJI}]")
 _AFTER_EMOJI = re.compile(f"[{_EMOJI}\ufe0f\U000e007f]")
 _IN_JOINING = re.compile(f"[{_JOINING}]")
@@ -91,24 +94,56 @@ def normalise_code(text: str) -> str:
     return "\n".join(line.rstrip() for line in "\t".join(parts).split("\n")).strip("\n")
 
 
+def normalise_pieces(texts: list[str]) -> list[str]:
+    """As `normalise` for each text, all in one go where none holds a character whose neighbours matter."""
+    if not texts:
+        return []
+    whole = _BETWEEN.join(texts)
+    odd = _odd_signs(whole) - {_BETWEEN}
+    if not odd or (not _NEIGHBOURS.search("".join(odd)) and not any(map(unicodedata.combining, odd))):
+        plain = _spellings(odd, True)
+        whole = _replace(whole, plain)
+        shape = whole.encode("latin-1", "replace").translate(_GAPS)
+        in_order = b"  " not in shape and b" " not in (shape[:1], shape[-1:])
+        if in_order and (not odd or unicodedata.is_normalized("NFC", whole)):
+            return whole.split(_BETWEEN) if plain else texts
+    return [text if is_quoted(text) else normalise_line(text) for text in texts]
+
+
 def _respell(text: str, quotes: bool) -> str:
     """All that is done to single characters; white space is not folded here."""
-    odd = set(_ODD.findall(text)) if len(text) < _LONG else set(filter(_ODD.match, set(text)))
+    odd = _odd_signs(text)
     if not odd:
         return text
     if "\r" in odd:
         text = text.replace("\r\n", "\n")
-    plain = {sign: other for sign in odd if (other := _plain(sign, quotes)) != sign}
-    if len(plain) < _MANY:
-        for sign, other in plain.items():
-            text = text.replace(sign, other)
-    else:
-        text = text.translate({ord(sign): other for sign, other in plain.items()})
-    rest = "".join(sign for sign in odd if sign not in plain and not _is_inert(sign))
+    plain = _spellings(odd, quotes)
+    text = _replace(text, plain)
+    rest = "".join([sign for sign in odd if sign not in plain and not _is_inert(sign)])
     if not rest:
         return text
     text = compose(text) if _MANY_MARKS.search(rest * (_MOST_MARKS + 1)) else unicodedata.normalize("NFC", text)
     return _drop_strays(text) if _CONTEXTUAL.search(rest) else text
+
+
+def _odd_signs(text: str) -> set[str]:
+    """Return the characters of a text that are neither printable ASCII nor the end of a line."""
+    if len(text) > _LONG:
+        return {sign for sign in set(text) if not " " <= sign <= "~"} - {"\n"}
+    return set(text.encode("utf-8", "surrogatepass").translate(None, _PLAIN).decode("utf-8", "surrogatepass"))
+
+
+def _spellings(odd: set[str], quotes: bool) -> dict[str, str]:
+    """Return what stands for each odd character that does not stay."""
+    return {sign: other for sign in odd if (other := _plain(sign, quotes)) != sign}
+
+
+def _replace(text: str, plain: dict[str, str]) -> str:
+    if len(plain) < _MANY:
+        for sign, other in plain.items():
+            text = text.replace(sign, other)
+        return text
+    return text.translate({ord(sign): other for sign, other in plain.items()})
 
 
 def compose(text: str) -> str:
@@ -202,6 +237,8 @@ def is_quoted(text: str) -> bool:
 
 def fold(text: str) -> str:
     """Fold white space as a browser does; most lines have none to fold, which is soon seen."""
+    if text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]:
+        return text
     line = text.replace("\xa0", " ")
     if line.isprintable() and "  " not in line and line[:1] != " " != line[-1:]:
         return line

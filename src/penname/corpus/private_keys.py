@@ -94,6 +94,8 @@ _PEM_END = re.compile(r"-----END [A-Z0-9 ]{1,40}-----")
 _PEM_WORD = re.compile(r"\s{0,9}(\S{1,4000})")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _PEM_STRANGE = 8  # words of a block that are no base64: "Proc-Type: 4,ENCRYPTED"
+_DIGITS = bytes(48 if byte in b"0123456789" else 97 for byte in range(256))
+_MOST_LOOKED_AT = 40
 _FEWEST_DIGITS = 4
 _LEAST_ENTROPY = 4.0  # bits a character; English words of this length stay below 3.9
 _LEAST_CHANGES = 0.35  # share of neighbours that differ in kind: lower, upper, digit
@@ -105,8 +107,21 @@ def find_keys(text: str) -> Iterator[tuple[int, int]]:
         yield from _find_pem(text)
     for start, end in _long_words(text):
         yield from _find_in_word(text, start, end)
-    if any(digit in text for digit in "0123456789"):
+    if _may_hold_secrets(text):
         yield from _find_secrets(text)
+
+
+def _may_hold_secrets(text: str) -> bool:
+    """Whether a figure stands in a word of eight signs or more; of many figures only the first are looked at."""
+    shape = text.encode("latin-1", "replace").translate(_DIGITS)
+    at = shape.find(b"0")
+    for _ in range(_MOST_LOOKED_AT):
+        if at < 0:
+            return False
+        if max(map(len, text[max(0, at - 7) : at + 8].split())) >= 8:
+            return True
+        at = shape.find(b"0", at + 1)
+    return at >= 0
 
 
 def _long_words(text: str) -> Iterator[tuple[int, int]]:

@@ -308,7 +308,7 @@ def _clean_post(raw: Post, options: ReadOptions) -> Cleaned:
         private = [item.text for item in (*in_title, *in_text)]
         masked.update(item.kind for item in (*in_text, *in_title))
     tags = tuple(dict.fromkeys(tag for name in raw.tags if (tag := _line(name))))
-    post = CleanPost(raw.id, title, raw.date, tags, text, count_words(text), raw.url)
+    post = CleanPost(raw.id, title, raw.date, tags, text, count_words(text, folded=not options.code), raw.url)
     return Cleaned(
         raw,
         post,
@@ -398,10 +398,10 @@ def _gather(
     )
 
 
-def count_words(text: str) -> int:
-    """Count the words of clean text between its white space."""
+def count_words(text: str, *, folded: bool = False) -> int:
+    """Count the words of clean text between its white space, which is known to be `folded` where no code stands."""
     text = text.strip()
-    if any(odd in text for odd in ("  ", "\n ", " \n", "\n\n\n", "\t")):  # code keeps its spaces
+    if not folded and any(odd in text for odd in ("  ", "\n ", " \n", "\n\n\n", "\t")):  # code keeps its spaces
         return len(text.split())
     return text.count(" ") + text.count("\n") - text.count("\n\n") + 1 if text else 0
 

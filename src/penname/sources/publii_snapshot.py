@@ -55,6 +55,7 @@ _PRAGMAS = (
     "ignore_check_constraints=ON",
     "cell_size_check=ON",
     "temp_store=MEMORY",
+    "synchronous=OFF",  # the copy is unlinked: nothing of it is to outlast a crash
     # For the process, and only ever lower; nothing else here needs more.
     f"hard_heap_limit={_MAX_MEMORY_BYTES}",
 )
