@@ -12,6 +12,8 @@ editor and those that are named; a figure is the median over the rounds, of proc
 """
 
 import argparse
+import importlib
+import importlib.util
 import json
 import os
 import random
@@ -154,10 +156,11 @@ def peak_mib() -> float:
 
 def measure(folder: Path, keep_private: bool, least: float) -> dict[str, float]:
     """Read the whole site in this process, once or for as many seconds of processor time as are given."""
-    try:
-        from penname.corpus.read import ReadOptions, iter_posts
-    except ModuleNotFoundError:  # a checkout from before the folders of today
-        from penname.blog.read import ReadOptions, iter_posts
+    # A checkout from before the folders of today reads in `penname.blog`.
+    read = importlib.import_module(
+        "penname.corpus.read" if importlib.util.find_spec("penname.corpus") else "penname.blog.read"
+    )
+    ReadOptions, iter_posts = read.ReadOptions, read.iter_posts  # noqa: N806
 
     for _ in islice(iter_posts(HERE / "src" / "penname" / "data" / "sample"), 10):
         pass  # loads what is loaded on first use: every editor is among the first ten
