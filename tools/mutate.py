@@ -32,7 +32,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = {
-    "core/events": ("core/test_events.py", "core/test_terminal.py"),
+    "core/events": ("core/test_event_stream.py", "core/test_events.py", "core/test_terminal.py"),
     "core/files": ("core/test_files.py", "core/test_folders.py", "core/test_lock.py", "core/test_private_folder.py"),
     "corpus/private_phones": ("corpus/test_private.py", "corpus/test_private_lines.py"),
     "corpus/split": ("corpus/test_split_golden.py", "corpus/test_split.py"),
