@@ -11,7 +11,6 @@ leaves the lowest layers as they are; "teacher_share": 0 in `train` leaves out t
 kind: it tells what was forgotten.
 """
 
-import argparse
 import json
 import math
 import time
@@ -21,8 +20,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import add_line, device_of, machine, options, read, small_inputs
 
-from penname.core.device import Device, pick_device
+from penname.core.device import Device
 from penname.corpus.tokenizer import Encoded, encode, encode_replay, read_documents
 from penname.model.base import load_base, replay_texts
 from penname.model.folder import LoadedModel
@@ -122,20 +122,24 @@ class Bench:
 
 def main() -> None:
     """Print a line for each row."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", type=Path)
-    parser.add_argument("rows", type=Path)
-    parser.add_argument("heldout", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("texts", type=Path, nargs="?")
+    parser.add_argument("rows", type=Path, nargs="?")
+    parser.add_argument("heldout", type=Path, nargs="?")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which no new row is begun")
     parser.add_argument("--bytes", type=int, default=1_000_000, help="of HELDOUT")
     parser.add_argument("--strengths", type=float, nargs="*", default=[])
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    began, device = time.monotonic(), pick_device(given.device)
+    given = read(parser, bytes=2_000, strengths=[0.8])
+    if given.quick:
+        small = small_inputs()
+        given.texts, given.heldout, given.rows = small.texts, small.heldout, small.folder / "rows.jsonl"
+        given.rows.write_text('{"rows": 2, "context": 32, "tokens": 128}\n', encoding="utf-8")
+    began, device = time.monotonic(), device_of(given.device, given.quick)
     bench = Bench(json.loads(given.texts.read_text(encoding="utf-8")), given.heldout, given.bytes, device)
     before = bench.figures(bench.base.model.to(device.torch))
-    print(f"{device.name}, torch {torch.__version__}; un-adapted: {before}", flush=True)
+    print(f"{machine(device)}; un-adapted: {before}", flush=True)
     for line in given.rows.read_text(encoding="utf-8").splitlines():
         if not line.strip():
             continue
@@ -147,9 +151,7 @@ def main() -> None:
         for name in [name for name in found if name.startswith("general")]:
             found[name.replace("general", "forgotten")] = round(found.pop(name) - before["general"], 4)
         print(json.dumps(row), "->", json.dumps(found), flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"row": row, "found": found}) + "\n")
+        add_line(given.out, {"row": row, "found": found})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ rows come from the other benchmarks' functions, so each can be looked into on it
 """
 
 import argparse
-import platform
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from base_against_gpt2 import CONTEXT, ROWS, Peer, Scored, bits_per_byte, ours
+from common import device_of, machine, options, read, small_inputs
 from scaling import launch
 from utilisation import step_seconds, trainer_of
 
-from penname.core.device import Device, pick_device
+from penname.core.device import Device
 from penname.corpus.tokenizer import load_tokenizer
 from penname.model.base import load_base, shipped_folder
 from penname.train.batches import Mixture, Stream, joined, open_shards
@@ -130,7 +130,7 @@ def left_out(name: str, given: argparse.Namespace, device: Device) -> str:
 
 def main() -> None:
     """Print the table, each row as it is known."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("heldout", type=Path, nargs="*")
     parser.add_argument("--bytes", type=int, default=1_500_000, help="of each held-out file")
     parser.add_argument("--shards", type=Path, nargs=2, metavar=("SHARDS", "TOKENIZER"))
@@ -138,9 +138,11 @@ def main() -> None:
     parser.add_argument("--micro", type=int, default=128)
     parser.add_argument("--processes", type=int, nargs="*", default=[])
     parser.add_argument("--only", nargs="+", choices=tuple(PARTS))
-    given = parser.parse_args()
-    device = pick_device()
-    print(f"{device.name}, torch {torch.__version__}, Python {platform.python_version()}, seeds 0, 1 and 7\n")
+    given = read(parser, only=["size", "bits"], bytes=2_000)
+    if given.quick:
+        given.heldout = [small_inputs().heldout]
+    device = device_of(quick=given.quick)
+    print(f"{machine(device)}, seeds 0, 1 and 7\n")
     print("| what | measured | wanted |\n| --- | --- | --- |", flush=True)
     for name, part in PARTS.items():
         reason = left_out(name, given, device)

@@ -18,10 +18,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from common import device_of, machine, options, read, small_inputs, small_shards
 from tokenizers import Tokenizer
 from utilisation import step_seconds
 
-from penname.core.device import Device, pick_device
+from penname.core.device import Device
 from penname.corpus.tokenizer import encode_plain, read_documents
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.score import token_nats
@@ -29,7 +30,7 @@ from penname.train.batches import Mixture, Stream, joined, open_shards
 from penname.train.loop import Run, Trainer
 from penname.train.settings import TrainSettings, load_recipe
 
-CONTEXT, ROWS, MICRO = 1024, 128, 64
+CONTEXT, ROWS, MICRO, RECIPE = 1024, 128, 64, "base"
 Row = dict[str, Any]
 
 
@@ -70,7 +71,7 @@ def bits_per_byte(
 
 def ours(mixture: Mixture, vocab: int, device: Device, budgets: list[float]) -> Iterator[tuple[GPT, Row]]:
     """The network trained anew for each budget of seconds; compiled once."""
-    model = GPT(load_recipe("base").config(vocab)).initialise(0)
+    model = GPT(load_recipe(RECIPE).config(vocab)).initialise(0)
     compiled = Trainer(model, _run(10**6, mixture, device))
     each = step_seconds(compiled, 3, 8, groups=1)
     first = {name: weight.detach().clone() for name, weight in GPT(model.config).initialise(0).named_parameters()}
@@ -183,24 +184,34 @@ class Peer:
         return (time.monotonic() - started) / 8
 
 
+def quick_inputs(arguments: argparse.Namespace) -> None:
+    """A tiny network on a few windows, from made-up text."""
+    global CONTEXT, ROWS, MICRO, RECIPE
+    small = small_inputs()
+    CONTEXT, ROWS, MICRO, RECIPE = 32, 4, 2, str(small.recipe)
+    arguments.shards, arguments.tokenizer, arguments.heldout = small_shards(small), small.tokenizer, [small.heldout]
+
+
 def main() -> None:
     """Print a row for each run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path)
-    parser.add_argument("tokenizer", type=Path)
-    parser.add_argument("heldout", type=Path, nargs="+")
+    parser = options(__doc__)
+    parser.add_argument("shards", type=Path, nargs="?")
+    parser.add_argument("tokenizer", type=Path, nargs="?")
+    parser.add_argument("heldout", type=Path, nargs="*")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--who", choices=("ours", "gpt2", "both"), default="both")
     parser.add_argument("--rates", type=float, nargs="*", default=[3e-4, 6e-4, 1e-3, 2e-3])
     parser.add_argument("--warmup", type=float, default=0.1)
     parser.add_argument("--limit", type=int, default=1_500_000)
-    arguments = parser.parse_args()
-    device = pick_device()
+    arguments = read(parser, seconds=0.05, rates=[1e-3], limit=2_000)
+    if arguments.quick:
+        quick_inputs(arguments)
+    device = device_of(quick=arguments.quick)
     tokenizer = Tokenizer.from_file(str(arguments.tokenizer))
     ids, ends = joined(open_shards(arguments.shards))
     mixture = Mixture([(Stream(np.ascontiguousarray(ids), ends, CONTEXT, 1), 1.0)], ROWS)
     vocab = tokenizer.get_vocab_size()
-    print(f"{device.name}, torch {torch.__version__}, seed 0, {arguments.seconds:g} s each")
+    print(f"{machine(device)}, seed 0, {arguments.seconds:g} s each")
 
     def show(model: object, row: Row) -> None:
         print(json.dumps(row | bits_per_byte(model, tokenizer, arguments.heldout, device, arguments.limit)), flush=True)

@@ -29,16 +29,18 @@ from typing import Any
 import numpy as np
 import torch
 from base_against_gpt2 import Encoded, bits_of, encoded
+from common import add_line, device_of, machine, options, read, small_inputs, small_shards
 from tokenizers import Tokenizer
 from torch import Tensor
 from utilisation import step_seconds
 
-from penname.core.device import Device, pick_device
+from penname.core.device import Device
 from penname.model.gpt import GPT
 from penname.train.batches import Feeder, Mixture, Stream, joined, open_shards
 from penname.train.loop import Fitted, Run, Trainer
 from penname.train.settings import Recipe, TrainSettings, load_recipe
 
+RECIPE = "base"
 Row = dict[str, Any]
 Data = tuple[np.ndarray, np.ndarray]
 """Token ids and the ends of documents."""
@@ -213,7 +215,7 @@ class Bench:
 
 
 def _recipe(row: Row) -> Recipe:
-    recipe = load_recipe("base")
+    recipe = load_recipe(RECIPE)
     recipe.shape.update(row.get("shape", {}))
     recipe.train.update({"dropout": 0.0, "quantise_from": 1.0, "seed": 0} | row.get("train", {}))
     return recipe
@@ -262,21 +264,32 @@ def _table(done: list[Row]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(row.get(name, "")) for name in names) + " |" for row in done])
 
 
+def quick_inputs(given: argparse.Namespace) -> None:
+    """Two rows of a tiny network, from made-up text."""
+    global RECIPE
+    small = small_inputs()
+    RECIPE, given.rows = str(small.recipe), small.folder / "rows.jsonl"
+    given.rows.write_text('{"name": "one"}\n{"name": "two", "ema": [0.5], "teacher": "one"}\n', encoding="utf-8")
+    given.shards, given.tokenizer, given.heldout = small_shards(small), small.tokenizer, [small.heldout]
+
+
 def main() -> None:
     """Print a row for each setting."""
     began = time.monotonic()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", type=Path)
-    parser.add_argument("tokenizer", type=Path)
-    parser.add_argument("rows", type=Path)
-    parser.add_argument("heldout", type=Path, nargs="+")
+    parser = options(__doc__)
+    parser.add_argument("shards", type=Path, nargs="?")
+    parser.add_argument("tokenizer", type=Path, nargs="?")
+    parser.add_argument("rows", type=Path, nargs="?")
+    parser.add_argument("heldout", type=Path, nargs="*")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which no row is at work any more")
     parser.add_argument("--bytes", type=int, default=1_500_000, help="of each held-out file")
     parser.add_argument("--micro", type=int, default=128)
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    device = pick_device()
+    given = read(parser, seconds=0.05, bytes=2_000, micro=2)
+    if given.quick:
+        quick_inputs(given)
+    device = device_of(quick=given.quick)
     rows = list(rows_of(given.rows))
     ids, ends = joined(open_shards(given.shards))
     bench = Bench(
@@ -288,7 +301,7 @@ def main() -> None:
         ends=began + given.limit,
         wanted={row["teacher"] for row in rows if "teacher" in row},
     )
-    print(f"{device.name}, torch {torch.__version__}: {ids.size / 1e6:.2f} M tokens, {len(rows)} rows", flush=True)
+    print(f"{machine(device)}: {ids.size / 1e6:.2f} M tokens, {len(rows)} rows", flush=True)
     done: list[Row] = []
     for row in rows:
         found = bench.measured(row)
@@ -296,10 +309,8 @@ def main() -> None:
             continue
         done.append(found)
         print(f"{time.monotonic() - began:.0f} s: {json.dumps(found)}", flush=True)
-        if given.out:
-            with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row | found) + "\n")
-    print(f"\n{device.name}, torch {torch.__version__}")
+        add_line(given.out, row | found)
+    print(f"\n{machine(device)}")
     if done:
         print(_table(done))
 

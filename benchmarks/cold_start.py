@@ -12,8 +12,6 @@ import argparse
 import bz2
 import importlib.util
 import json
-import os
-import platform
 import pstats
 import subprocess
 import sys
@@ -23,6 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import HERE, machine, options, read
+
+SAMPLE = HERE / "src" / "penname" / "data" / "sample"
 LEAST = 0.05
 """Seconds of a part that is shown."""
 FIGURES = (
@@ -46,7 +47,7 @@ def main() -> None:
     arguments, passed = read_arguments()
     with tempfile.TemporaryDirectory() as folder:
         site = unpacked(arguments.site, Path(folder))
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions()}")
+        print(f"{machine()}, {versions()}")
         for run in range(arguments.runs):
             workspace = Path(folder) / f"run-{run}.penname"
             profile = Path(folder) / "profile" if arguments.profile else None
@@ -58,13 +59,15 @@ def main() -> None:
 
 
 def read_arguments() -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("site", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("site", type=Path, nargs="?")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--functions", type=int, default=45, help="functions of the profile that are shown")
     own, _, passed = " ".join(sys.argv[1:]).partition(" -- ")
-    return parser.parse_args(own.split()), passed.split()
+    given = read(parser, own.split(), site=SAMPLE)
+    quick = ["--device", "cpu", "--steps", "2", "--no-judge"]
+    return given, [*(quick if given.quick else []), *passed.split()]
 
 
 def unpacked(site: Path, folder: Path) -> Path:
@@ -103,7 +106,8 @@ def show(workspace: Path, started: float, ended: float) -> None:
     events = [json.loads(line) for line in (workspace / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     steps = json.loads((workspace / "workspace.json").read_text(encoding="utf-8"))["steps"]
     training = json.loads((workspace / "training.json").read_text(encoding="utf-8"))
-    report = json.loads((workspace / "report.json").read_text(encoding="utf-8"))
+    judged = workspace / "report.json"
+    report = json.loads(judged.read_text(encoding="utf-8")) if judged.is_file() else {}
     print(f"\n{'part':<52}{'began':>8}{'seconds':>9}")
     for part in find_parts(events, started):
         if part.seconds >= LEAST:
@@ -113,7 +117,7 @@ def show(workspace: Path, started: float, ended: float) -> None:
         print(f"{name:<52}{steps[name]['seconds']:17.1f}")
     print(f"{'adaptation (the loop with its evaluations)':<52}{training['seconds']:17.1f}")
     print(f"{'all, the process and its imports included':<52}{ended - started:17.1f}")
-    print("\n" + "\n".join(f"{name:<32}{report[name]}" for name in FIGURES))
+    print("\n" + "\n".join(f"{name:<32}{report[name]}" for name in FIGURES if name in report))
 
 
 def find_parts(events: list[dict[str, Any]], started: float) -> list[Part]:

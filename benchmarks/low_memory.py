@@ -7,7 +7,6 @@ card of 2 GB leaves it about 1.5, since its driver takes the rest), with the who
 what the plan may count on, and the resident peak tells whether it was kept. Dropout is off: the losses are comparable.
 """
 
-import argparse
 import json
 import tempfile
 from itertools import islice
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from common import machine, options, read, small_inputs
 
 from penname.core.device import Device, pick_device
 from penname.core.probe import spare
@@ -48,14 +48,17 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("texts", type=Path, nargs="?")
     parser.add_argument("--gigabytes", type=float, default=1.5)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, default=6)
-    given = parser.parse_args()
+    given = read(parser, steps=2, device="cpu")
+    if given.quick:
+        given.texts = small_inputs().texts
     texts = json.loads(given.texts.read_text(encoding="utf-8"))
     device = pick_device(given.device)
+    print(machine(device))
     most = int(given.gigabytes * 1e9)
     if device.pins:
         torch.cuda.set_per_process_memory_fraction(most / device.memory)

@@ -7,7 +7,6 @@ taken again where there are too few) until they hold so many words; the run is p
 and does it, up to the model folder, without reading a site, and without the report. `--minutes` sets the budget, as on
 a CPU; without it all passes are taken."""
 
-import argparse
 import copy
 import itertools
 import json
@@ -17,6 +16,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from common import machine, options, read, small_inputs
 
 from penname.core.device import pick_device
 from penname.corpus.tokenizer import Encoded, encode, encode_replay
@@ -112,19 +113,21 @@ def one(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("texts", type=Path, nargs="?")
     parser.add_argument("--words", type=int, nargs="+", default=SIZES)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--plain", action="store_true", help="launch kernels one by one, where steps could be recorded")
-    given = parser.parse_args()
+    given = read(parser, words=[200], steps=2, device="cpu")
+    if given.quick:
+        given.texts = small_inputs().texts
     texts = json.loads(given.texts.read_text(encoding="utf-8"))
     device = pick_device(given.device)
     device = replace(device, records=device.records and not given.plain)
     wishes = Wishes(seconds=given.minutes * 60 if given.minutes and not given.steps else None, steps=given.steps)
-    print(f"{device.name}, {device.precision}, {device.threads} threads ({device.precision_reason})")
+    print(f"{machine(device)}, {device.threads} threads ({device.precision_reason})")
     print(f"{'words':>9}{'steps':>7}{'passes':>8}{'predicted s':>13}{'actual s':>10}{'off by':>8}  {PARTS}")
     some = list(itertools.islice(replay_texts(), 40 if device.slow else 4_000))
     loaded = load_base()

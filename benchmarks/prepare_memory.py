@@ -6,7 +6,6 @@ Writes a Publii database of synthetic posts (of 2,000 words, about 11 kB each; 2
 folder, and runs `penname prepare` on it. Temporary files lie in the same folder, so that a `/tmp` in memory is none.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from common import machine, options, read
 from read_and_clean import EDITORS, write_site
 
 HERE = Path(__file__).resolve().parents[1]
@@ -45,19 +45,20 @@ def prepare(checkout: Path, site: Path, folder: Path, more: list[str]) -> tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, nargs="+", default=[2_000, 20_000])
     parser.add_argument("--words", type=int, default=2_000)
     parser.add_argument("--no-tokenizer", action="store_true")
     parser.add_argument("--against", type=Path, help="another checkout of penname")
-    options = parser.parse_args()
-    more = ["--no-tokenizer"] if options.no_tokenizer else []
+    given = read(parser, posts=[30], words=100)
+    print(machine())
+    more = ["--no-tokenizer"] if given.no_tokenizer else []
     print(f"{'posts':>7} {'database':>10} {'peak':>10} {'processor':>10}  imported, checkout")
-    for posts in options.posts:
+    for posts in given.posts:
         with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-            site = write_site(Path(folder) / "site", posts, options.words, list(EDITORS))
+            site = write_site(Path(folder) / "site", posts, given.words, list(EDITORS))
             size = (site / "input" / "db.sqlite").stat().st_size / 1e6
-            for checkout in (HERE, *([options.against] if options.against else [])):
+            for checkout in (HERE, *([given.against] if given.against else [])):
                 peak, seconds, heavy = prepare(checkout, site, Path(folder), more)
                 print(
                     f"{posts:>7,} {size:>7.1f} MB {peak:>6.0f} MiB {seconds:>8.1f} s  {heavy}, {checkout}", flush=True

@@ -29,6 +29,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from common import machine, options, read
+
 EDITORS = ("tinymce", "blockeditor", "markdown")
 SCHEMA = """
 CREATE TABLE posts (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, title TEXT, authors TEXT, slug TEXT, text TEXT,
@@ -212,13 +214,13 @@ def compare(other: Path, sites: dict[str, Path], rounds: int) -> None:
     print(f"{'all together':<44} {'':>26} {total[other] / total[HERE]:>6.2f}")
 
 
-def compare_all(options: argparse.Namespace) -> None:
+def compare_all(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sites = {path.name: path for path in options.sites}
+        sites = {path.name: path for path in given.sites}
         sites["the sample blog"] = HERE / "src" / "penname" / "data" / "sample"
-        for editor in [options.editor] if options.editor else EDITORS:
-            sites[f"synthetic, {editor}"] = write_site(Path(folder) / editor, 1000, options.words, [editor])
-        compare(options.against, sites, options.rounds)
+        for editor in [given.editor] if given.editor else EDITORS:
+            sites[f"synthetic, {editor}"] = write_site(Path(folder) / editor, 1000, given.words, [editor])
+        compare(given.against, sites, given.rounds)
 
 
 def additions() -> float:
@@ -228,7 +230,7 @@ def additions() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--words", type=int, default=500)
     parser.add_argument("--editor", choices=EDITORS, help="one editor only; default: the three in turn")
@@ -238,23 +240,24 @@ def main() -> None:
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--least", type=float, default=0.0, help=argparse.SUPPRESS)
     parser.add_argument("--mode", choices=["keep", "mask"], default="mask", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.child:
-        print(json.dumps(measure(options.child, options.mode == "keep", options.least)))
+    given = read(parser, posts=[30], words=100, rounds=1)
+    if given.child:
+        print(json.dumps(measure(given.child, given.mode == "keep", given.least)))
         return
-    if options.against:
-        compare_all(options)
+    if given.against:
+        compare_all(given)
         return
+    print(machine())
     print(f"this core: {additions() / 1e6:.0f} million additions a second in a plain Python loop (sum over a range)")
     heads = ("posts", "database", "private", "seconds", "posts/s", "MB/s", "peak", "over import")
     print("{:>8} {:>9} {:>8} {:>8} {:>8} {:>6} {:>8} {:>12}".format(*heads))
-    for posts in options.posts:
+    for posts in given.posts:
         with tempfile.TemporaryDirectory() as folder:
             site = write_site(
                 Path(folder) / "site",
                 posts,
-                options.words,
-                [options.editor] if options.editor else [*EDITORS],
+                given.words,
+                [given.editor] if given.editor else [*EDITORS],
             )
             size = (site / "input" / "db.sqlite").stat().st_size / 1e6
             for mode in ("keep", "mask"):

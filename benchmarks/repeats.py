@@ -20,6 +20,8 @@ import time
 from itertools import accumulate
 from pathlib import Path
 
+from common import machine, options, read
+
 FOOTERS = ("Thank you for reading my humble blog.", "Subscribe to my newsletter and get one letter a month, no more.")
 SYLLABLES = ("ba", "den", "fi", "gol", "hu", "ker", "la", "mon", "ne", "por", "ri", "sta", "tu", "vel", "wi", "zo")
 
@@ -86,32 +88,33 @@ def in_fresh_process(checkout: Path, posts: int, words: int) -> dict[str, float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--posts", type=int, nargs="+", default=[2_000, 20_000])
     parser.add_argument("--words", type=int, default=2_000)
     parser.add_argument("--against", type=Path, help="another checkout of penname")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.child:
-        print(json.dumps(measure(options.posts[0], options.words)))
+    given = read(parser, posts=[60], words=100, rounds=1)
+    if given.child:
+        print(json.dumps(measure(given.posts[0], given.words)))
         return
+    print(machine())
     checkouts = {"here": Path(__file__).resolve().parents[1]}
-    if options.against:
-        checkouts["other"] = options.against
+    if given.against:
+        checkouts["other"] = given.against
     print(f"{'posts':>7} {'checkout':>9} {'boilerplate':>12} {'duplicates':>11} {'together':>9}  found")
-    for posts in options.posts:
+    for posts in given.posts:
         runs: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
-        for _ in range(options.rounds):
+        for _ in range(given.rounds):
             for name, checkout in checkouts.items():
-                runs[name].append(in_fresh_process(checkout, posts, options.words))
+                runs[name].append(in_fresh_process(checkout, posts, given.words))
         together = {}
         for name, rows in runs.items():
             first, second = (statistics.median(row[what] for row in rows) for what in ("boilerplate", "duplicates"))
             together[name] = first + second
             seconds = f"{first:>10.2f} s {second:>9.2f} s {together[name]:>7.2f} s"
             print(f"{posts:>7,} {name:>9} {seconds}  {rows[0]['found']}")
-        if options.against:
+        if given.against:
             same = len({row["digest"] for rows in runs.values() for row in rows}) == 1
             ratio = together["other"] / together["here"]
             found = "the same" if same else "NOT THE SAME"

@@ -10,13 +10,14 @@ longest run copied without a guard, and bits per byte under the base: low where 
 `--balanced` fits the balance of words anew for each setting, as training would for a model that recommends it.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from common import machine, options, read, small_inputs
 
 from penname.core.device import Device, pick_device
 from penname.core.workspace import find_workspace
@@ -76,8 +77,8 @@ COLUMNS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("workspace", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("workspace", type=Path, nargs="?")
     parser.add_argument("--passages", type=int, default=200)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--seed", type=int, default=0)
@@ -85,16 +86,24 @@ def main() -> None:
     parser.add_argument("--balanced", action="store_true", help="balance words anew for each setting")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of the settings, from 0, in this order")
     parser.add_argument("--json", type=Path, help="the rows, and the first four passages of each")
-    arguments = parser.parse_args()
-    options = JudgeOptions(passages=arguments.passages, device=arguments.device, seed=arguments.seed)
-    subject = make_subject(find_workspace(arguments.workspace), options)
+    arguments = read(parser, passages=8, only=[4], device="cpu")
+    small = small_inputs() if arguments.quick else None
+    asked = JudgeOptions(
+        passages=arguments.passages,
+        words=60 if small else JudgeOptions.words,
+        device=arguments.device,
+        seed=arguments.seed,
+        base=small.folder / "base" if small else None,
+    )
+    subject = make_subject(find_workspace(small.workspace if small else arguments.workspace), asked)
+    print(machine())
     found = []
     print(" ".join(f"{name:>6}" for name in (*COLUMNS, "s")), flush=True)
     settings = list(SETTINGS)
     if arguments.settings:
         settings = [json.loads(line) for line in arguments.settings.read_text(encoding="utf-8").splitlines() if line]
     wanted = [settings[number] for number in arguments.only or range(len(settings))]
-    for row in rows(subject, options, wanted, arguments.balanced):
+    for row in rows(subject, asked, wanted, arguments.balanced):
         found.append(row)
         print(" ".join(f"{_shown(row[name]):>6}" for name in (*COLUMNS, "s")), flush=True)
         if arguments.json:
@@ -113,9 +122,9 @@ def with_balance(subject: Subject, settings: dict[str, float], device: Device) -
 
 
 def rows(
-    subject: Subject, options: JudgeOptions, wanted: Sequence[dict[str, float]], anew: bool
+    subject: Subject, asked: JudgeOptions, wanted: Sequence[dict[str, float]], anew: bool
 ) -> Iterator[dict[str, Any]]:
-    device = pick_device(options.device)
+    device = pick_device(asked.device)
     index = CopyIndex([post.document for post in subject.training])
     vocabulary = _vocabulary(subject, Parts(None))
     heldout, training = ([Passage(post.text, post.id) for post in side] for side in (subject.heldout, subject.training))
@@ -123,13 +132,13 @@ def rows(
     for number, settings in enumerate(wanted):
         started = time.monotonic()
         examples = bool(settings.get("example", True))
-        chosen = replace(options, examples=examples, sampling={k: v for k, v in settings.items() if k != "example"})
+        chosen = replace(asked, examples=examples, sampling={k: v for k, v in settings.items() if k != "example"})
         written = with_balance(subject, settings, device) if anew else subject
         passages = write_passages(written, Parts(None), CopyGuard(index, 12), device, chosen)
         seconds = time.monotonic() - started
         texts = [each.text for each in passages.guarded]
         made = [Passage(each.text, each.post) for each in passages.guarded]
-        voice = measure_voice(made, heldout, training, background, options.seed, behind_opening)
+        voice = measure_voice(made, heldout, training, background, asked.seed, behind_opening)
         fluency, real = measure_fluency(texts, [post.text for post in subject.heldout], vocabulary)
         base = _base_bits(subject, passages, Parts(None), device)
         if not number:

@@ -11,7 +11,6 @@ from a seed: each token depends on the one before, so that there is something to
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from common import machine, options, read, small_inputs
 
 from penname.core.device import pick_device
 from penname.model.gpt import GPT
@@ -114,7 +114,7 @@ def table(results: dict[int, Figures], every: int) -> str:
     base, few = first["tokens_per_second"], min(results)
     lines = [
         (
-            f"torch {torch.__version__}, Python {platform.python_version()}, {first['device']}, {first['precision']}, "
+            f"{machine()}, {first['device']}, {first['precision']}, "
             f"{first['tokens_per_step']:,} tokens a step, seed {SEED}"
         ),
         "| processes | tokens/s | against the first | efficiency | TFLOP/s each | set-up s |",
@@ -140,7 +140,7 @@ def table(results: dict[int, Figures], every: int) -> str:
 
 def main() -> None:
     """Launch every number of processes and print the table, or be one of the processes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--recipe", default="base")
     parser.add_argument("--steps", type=int, default=120)
@@ -152,7 +152,9 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--shards", type=Path, help="a folder of token shards")
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = read(parser, processes=[1], steps=4, warm=2, device="cpu")
+    if arguments.quick and not parallel.launched():
+        arguments.recipe = str(small_inputs().recipe)
     if parallel.launched():
         work(arguments)
         return

@@ -8,7 +8,6 @@ gradient norm 1, eager, no dropout. Only the network and its loss differ: ours c
 is that of the network's own commonest product in the same precision, measured between the steps.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import transformers
+from common import machine, options, read
 
 from penname.core.device import Device, pick_device
 from penname.model.gpt import GPT, GPTConfig
@@ -70,11 +70,11 @@ def matrix_rate(device: Device, rows: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2)
     parser.add_argument("--context", type=int, default=512)
-    arguments = parser.parse_args()
+    arguments = read(parser, rounds=1, rows=1, context=16)
     device = pick_device("cpu")
     theirs, ours = peer(), GPT(SHAPE)
     ours.load_state_dict(theirs.state_dict(), strict=False)
@@ -101,8 +101,7 @@ def main() -> None:
                 times[name].append(seconds)
         rates.append(matrix_rate(device, tokens))
     rate = statistics.median(rates)
-    print(f"{device.name}, {device.threads} threads, {device.precision}, torch {torch.__version__}, ", end="")
-    print(f"transformers {transformers.__version__}; {tokens} tokens a step, medians of {arguments.rounds}")
+    print(f"{machine(device)}, {device.threads} threads; {tokens} tokens a step, medians of {arguments.rounds}")
     print(f"matrix rate: {rate / 1e9:.0f} GFLOP/s")
     print(f"{'':14}{'tokens/s':>10}{'share of the matrix rate':>28}")
     for name, spent in times.items():

@@ -6,11 +6,11 @@ In: the `text.json` of a prepared workspace. Out: the share of all else but trai
 the ledger, the page, the table, saving the model), and the seconds of setting up before the first trial.
 """
 
-import argparse
-import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from common import machine, options, read, small_inputs
 
 from penname.core.terminal import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
@@ -18,27 +18,28 @@ from penname.tune.tune import TuneOptions, tune_workspace
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, help="text.json of a prepared workspace")
+    parser = options(__doc__)
+    parser.add_argument("text", type=Path, nargs="?", help="text.json of a prepared workspace")
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--trial-seconds", type=float, default=20.0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--base", type=Path)
-    given = parser.parse_args()
+    given = read(parser, trials=3, trial_seconds=0.2, device="cpu")
+    if given.quick:
+        small = small_inputs()
+        given.text, given.base = small.text, small.folder / "base"
     with tempfile.TemporaryDirectory() as folder:
         workspace = open_workspace(Path(folder) / "overhead.penname", "overhead")
         shutil.copy(given.text, workspace.text)
-        options = TuneOptions(
+        wanted = TuneOptions(
             base=given.base, trials=given.trials, trial_seconds=given.trial_seconds, device=given.device
         )
         with show_events(Settings(moving=False)):
             corpus = file_hashes(workspace.folder, ("text.json",))["text.json"]
-            report = tune_workspace(workspace, corpus, options)
+            report = tune_workspace(workspace, corpus, wanted)
+    print(f"\n{machine()}")
     other, trials = report.overhead * report.seconds, given.trials
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(
-        f"\n{trials} trials, {report.judged} judged, in {report.seconds:.1f} s{load}; set-up {report.setting_up:.1f} s."
-    )
+    print(f"\n{trials} trials, {report.judged} judged, in {report.seconds:.1f} s; set-up {report.setting_up:.1f} s.")
     share = f"{100 * report.overhead:.2f}%"
     print(f"Outside training and judging: {other:.2f} s, {share} ({other / trials:.2f} s a trial).")
 

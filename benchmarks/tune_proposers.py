@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from common import machine, options, read, small_inputs
+
 from penname.core import events
 from penname.core.terminal import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
@@ -22,8 +24,8 @@ from penname.tune.tune import TuneOptions, TuneReport, tune_workspace
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path, help="text.json of a prepared workspace")
+    parser = options(__doc__)
+    parser.add_argument("text", type=Path, nargs="?", help="text.json of a prepared workspace")
     parser.add_argument("--proposers", default="tpe,nudge", help="names, by commas")
     parser.add_argument("--minutes", type=float, help="for each proposer, its noise floor included")
     parser.add_argument("--trials", type=int, help="for each proposer, its noise floor included")
@@ -32,13 +34,17 @@ def main() -> None:
     parser.add_argument("--base", type=Path, help="a model folder instead of the shipped base")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where the workspaces go")
-    given = parser.parse_args()
+    given = read(parser, trials=4, trial_seconds=0.2, device="cpu", proposers="nudge")
+    if given.quick:
+        small = small_inputs()
+        given.text, given.base = small.text, small.folder / "base"
     if given.minutes is None and given.trials is None:
         parser.error("give --minutes or --trials")
     same_trials()
     with contextlib.ExitStack() as stack:
         out = given.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = {name: run(name, given, out) for name in given.proposers.split(",")}
+    print(f"\n{machine()}")
     print("\n| proposer | judged | pruned | s | default | noise | best, fresh seeds | gain | verdict |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, (report, row) in found.items():
@@ -67,7 +73,7 @@ def run(name: str, given: argparse.Namespace, out: Path) -> tuple[TuneReport, st
     workspace = open_workspace(out / f"{name}.penname", name)
     if not workspace.text.is_file():
         shutil.copy(given.text, workspace.text)
-    options = TuneOptions(
+    wanted = TuneOptions(
         base=given.base,
         minutes=given.minutes,
         trials=given.trials,
@@ -78,7 +84,7 @@ def run(name: str, given: argparse.Namespace, out: Path) -> tuple[TuneReport, st
     )
     started = time.monotonic()
     with show_events(Settings(moving=False)), events.listening(events.LogFile(workspace.log)):
-        report = tune_workspace(workspace, file_hashes(workspace.folder, ("text.json",))["text.json"], options)
+        report = tune_workspace(workspace, file_hashes(workspace.folder, ("text.json",))["text.json"], wanted)
     print(
         f"\n{name}: {time.monotonic() - started:.0f} s, set-up {report.setting_up:.0f} s, outside training and judging"
     )

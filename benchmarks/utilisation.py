@@ -8,14 +8,14 @@ the median of three groups of steps counts. Floating-point operations are
 those of `GPTConfig.flops_per_token`. Random tokens.
 """
 
-import argparse
 import statistics
 import time
 
 import numpy as np
 import torch
+from common import device_of, options, read, small_inputs
 
-from penname.core.device import Device, pick_device
+from penname.core.device import Device
 from penname.model.gpt import GPT
 from penname.train.batches import Feeder, Mixture, Stream
 from penname.train.loop import Run, Trainer
@@ -64,15 +64,17 @@ def profiled(trainer: Trainer) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--recipe", action="append", default=[])
     parser.add_argument("--dropout", type=float, nargs="+", default=[0.0])
     parser.add_argument("--micro", type=int, default=128)
     parser.add_argument("--rows", type=int, help="Windows a step instead of the recipe's.")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--profile", action="store_true")
-    arguments = parser.parse_args()
-    device = pick_device()
+    arguments = read(parser, steps=1, micro=2)
+    device = device_of(quick=arguments.quick)
+    if arguments.quick:
+        arguments.recipe = [str(small_inputs().recipe)]
     rate = matrix_rate(device, device.precision)
     print(f"{device.name}, torch {torch.__version__}, {device.precision} products: {rate / 1e12:,.1f} TFLOP/s, seed 0")
     print("| recipe | parameters | dropout | tokens/s | step ms | TFLOP/s | utilisation |")

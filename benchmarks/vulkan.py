@@ -7,14 +7,13 @@ whole steps (forwards, backwards, clipping, both optimizers) of the recipe's sha
 precision that it multiplies; the median of the steps after the first three counts.
 """
 
-import argparse
-import platform
 import statistics
 import time
 from dataclasses import replace
 
 import numpy as np
 import torch
+from common import machine, options, read, small_inputs
 
 from penname.core import vulkan
 from penname.core.device import Device, pick_device
@@ -60,13 +59,15 @@ def step_seconds(trainer: Trainer, steps: int) -> float:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--devices", nargs="+", default=["vulkan", "cuda"])
     parser.add_argument("--recipe", default="base")
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--steps", type=int, default=12)
-    arguments = parser.parse_args()
+    arguments = read(parser, devices=["cpu"], rows=2, context=32, steps=1)
+    if arguments.quick:
+        arguments.recipe = str(small_inputs().recipe)
     if "vulkan" in arguments.devices:
         print("Vulkan:", vulkan.absent() or "here", flush=True)
     devices = []
@@ -78,7 +79,7 @@ def main() -> None:
             print(error, flush=True)
     cpu = Device("cpu", None, "the CPU", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
     want = fifty_losses(cpu)
-    print(f"torch {torch.__version__}, Python {platform.python_version()}")
+    print(machine())
     print("| device | 50 losses: off the CPU's by |\n| --- | --- |")
     for device in devices:
         off = np.abs(np.array(fifty_losses(device)) - np.array(want)).max()

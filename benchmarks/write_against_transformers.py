@@ -9,10 +9,8 @@ the clock, and of processor time, which other programs disturb less. With `--hel
 costs: bits per byte and the divergence from float32.
 """
 
-import argparse
 import gc
 import math
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from common import machine, options, read, small_inputs
 from tokenizers import Tokenizer
 
 from penname.core.device import Device, pick_device
@@ -134,13 +133,15 @@ def load(path: Path | None) -> tuple[GPT, Tokenizer, int, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--model", type=Path, help="a model folder; the shipped base, or random weights without one")
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[])
     parser.add_argument("--heldout", type=Path, help="text to measure the cost of each precision on")
-    arguments = parser.parse_args()
+    arguments = read(parser, tokens=8, rounds=1, threads=[1])
+    if arguments.quick:
+        arguments.model = small_inputs().base
     device = pick_device("cpu")
     # PyTorch's own default, for the peer's sake: float32 products by way of bfloat16 are slower at batch 1.
     torch.set_float32_matmul_precision("highest")
@@ -153,8 +154,7 @@ def main() -> None:
             writers[f"transformers, {label}, {cache} cache"] = writer
     gc.collect()
     print(
-        f"{platform.processor() or device.name}: {device.name}, torch {torch.__version__}, transformers "
-        f"{transformers.__version__}; {name}, {model.config.parameters() / 1e6:.1f} M weights; "
+        f"{machine(device)}; {name}, {model.config.parameters() / 1e6:.1f} M weights; "
         f"{arguments.tokens} tokens, median of {arguments.rounds}"
     )
     for threads in arguments.threads or [device.threads]:

@@ -66,7 +66,7 @@ def trained_model(qk_norm: bool = True, **changes: Any) -> GPT:
         for _ in range(150):
             loss = F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
     assert float(loss.detach()) < 0.1
     return model.eval()

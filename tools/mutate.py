@@ -113,7 +113,8 @@ def changes(module: str, text: str) -> Iterator[Change]:
 def replacements(token: tokenize.TokenInfo) -> list[str]:
     """What may stand instead of a token."""
     if token.type == tokenize.NUMBER:
-        return [f"({token.string} + 1)"] if token.string.isdecimal() else [f"({token.string} * 2)"]
+        whole = token.string.isdecimal() or not float(token.string.rstrip("jJ"))
+        return [f"({token.string} + 1)" if whole else f"({token.string} * 2)"]
     if token.type in (tokenize.OP, tokenize.NAME) and token.string in SWAPS:
         return [SWAPS[token.string]]
     return []
@@ -130,8 +131,8 @@ def left_alone(tree: ast.Module) -> list[tuple[tuple[int, int], tuple[int, int]]
             found.append(node.annotation)
         elif isinstance(node, ast.FunctionDef) and node.returns:
             found.append(node.returns)
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("TypeVar", "cast"):
-            found.append(node)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("TypeVar", "cast", "dataclass"):
+            found.append(node)  # nobody assigns to a frozen value
     return [((n.lineno, n.col_offset), (n.end_lineno, n.end_col_offset)) for n in found]  # type: ignore[attr-defined]
 
 

@@ -88,8 +88,8 @@ def test_what_failed_may_be_tried_again_and_what_runs_elsewhere_not() -> None:
 
 
 def test_settings_that_differ_by_rounding_are_the_same() -> None:
-    assert nudge(tried({"rate": 1.1e-3 * (1 + 1e-7)}), START, [RATE])["rate"] == pytest.approx(0.9e-3)
-    assert nudge(tried({"rate": 1.1e-3 * (1 + 1e-5)}), START, [RATE])["rate"] == pytest.approx(1.1e-3)
+    assert nudge(tried({"rate": 1.1e-3 * (1 + 0.9e-6)}), START, [RATE])["rate"] == pytest.approx(0.9e-3)
+    assert nudge(tried({"rate": 1.1e-3 * (1 + 1.1e-6)}), START, [RATE])["rate"] == pytest.approx(1.1e-3)
 
 
 def test_samplers_and_pruners_are_set_as_their_texts_say() -> None:

@@ -8,6 +8,7 @@ import pytest
 from penname.judge.target import AT_MOST, Limit, check_figures
 from penname.tune.proposers import AGAIN, DEFAULT, FAILED, JUDGED, PRUNED, SEARCH, Record
 from penname.tune.standing import (
+    DEFAULT_SEEDS,
     FRESH_SEEDS,
     LEAST_TRIED,
     Champion,
@@ -129,7 +130,7 @@ def test_the_headline_has_the_figures_there_are() -> None:
     assert "2 settings" in said and "(2 stopped early)" in said and "1.0100" in said and "objective" not in said
     said = headline([*records, run(5, 1.5), run(6, 1.4)], find_standing(records))
     assert "4 settings" in said and "(2 stopped early)" in said and "1.4000" in said
-    assert LEAST_TRIED == 3
+    assert (LEAST_TRIED, DEFAULT_SEEDS, FRESH_SEEDS) == (3, (1, 2, 3), (101, 102))
 
 
 ENOUGH: dict[str, Any] = {

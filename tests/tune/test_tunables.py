@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from penname.tune.tunables import DEFAULTS as USUAL
 from penname.tune.tunables import OPTIONAL, TUNABLES, Tunable, differing, in_words, tunables_for
 
 LOG = Tunable("rate", 1e-4, 1e-2, True, "")
@@ -11,6 +12,22 @@ LINEAR = Tunable("share", 0.2, 1.2, False, "")
 DEFAULTS = {each.name: math.sqrt(each.low * each.high) if each.log else each.high / 2 for each in TUNABLES} | {
     "lora_rank": 0.0
 }
+
+
+def test_what_is_usual_is_what_it_was() -> None:
+    assert USUAL == {"temperature": 1.0, "min_p": 0.05, "strength": 0.9}
+    ends = {each.name: (each.low, each.high, each.log) for each in TUNABLES}
+    assert ends == {
+        "share": (0.1, 0.9, True),
+        "passes": (0.5, 12.0, True),
+        "rate": (3e-5, 3e-3, True),
+        "table_rate": (1e-4, 3e-3, True),
+        "dropout": (0.0, 0.4, False),
+        "weight_decay": (0.005, 0.5, True),
+        "strength": (0.5, 1.0, False),
+        "temperature": (0.5, 1.3, False),
+        "min_p": (0.01, 0.2, True),
+    }
 
 
 def test_a_value_is_clipped_to_the_nearer_end() -> None:
