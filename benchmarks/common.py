@@ -122,6 +122,7 @@ def small_inputs() -> Small:
 
     import penname.model.base as shipped
     from penname.model.gpt import GPT
+    from penname.model.quantise import Rounding
 
     folder = Path(tempfile.mkdtemp(prefix="penname-quick-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -139,7 +140,7 @@ def small_inputs() -> Small:
     )
     model = GPT(tiny_config(max_position_embeddings=1024)).initialise(seed=1)
     posts = [document(number) for number in range(12)]
-    shipped.write_base(small.base, model, tiny_tokenizer(), bits=8, group=32, replay_texts=posts[6:], card="# base")
+    shipped.write_base(small.base, model, tiny_tokenizer(), Rounding(8, 32), replay_texts=posts[6:], card="# base")
     shipped.shipped_folder = lambda: small.base  # what nobody asked for by name
     small.recipe.write_text(QUICK_RECIPE, encoding="utf-8")
     tiny_tokenizer().save(str(small.tokenizer))

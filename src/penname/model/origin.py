@@ -2,7 +2,7 @@
 
 In: the metadata of a GGUF file, or the files of a model folder. Out: an `Origin`, and the model card with it.
 
-    origin = gguf_origin(metadata)
+    origin = gguf_origin(metadata, start=1, stop=2)
     card = with_origin("# The voice of a blog", origin)     # YAML head, and a paragraph that names base and licence
 """
 
