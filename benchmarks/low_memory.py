@@ -17,7 +17,7 @@ import torch
 from common import machine, options, read, small_inputs
 
 from penname.core.device import Device, pick_device
-from penname.core.probe import spare
+from penname.core.machine import spare
 from penname.corpus.tokenizer import encode, encode_replay
 from penname.model.base import load_base, replay_texts
 from penname.train.adapt import adapt, validator

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import machine, options, read, small_inputs
 
-from penname.core.terminal import Settings, show_events
+from penname.core.progress import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
 from penname.tune.tune import TuneOptions, tune_workspace
 

@@ -18,7 +18,7 @@ from typing import Any
 from common import machine, options, read, small_inputs
 
 from penname.core import events
-from penname.core.terminal import Settings, show_events
+from penname.core.progress import Settings, show_events
 from penname.core.workspace import file_hashes, open_workspace
 from penname.tune.tune import TuneOptions, TuneReport, tune_workspace
 

@@ -322,7 +322,7 @@ def test_the_demo(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -
     from rich.console import Console
 
     from penname.cli.demo import run_demo
-    from penname.train.blog import TrainOptions
+    from penname.train.options import TrainOptions
 
     chosen = TrainOptions(workspace=here / "demo", base=model, steps=2, device="cpu", anyway=True)
     run_demo(chosen, Console(width=100))

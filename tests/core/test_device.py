@@ -9,7 +9,7 @@ import torch
 
 from penname.core import device as devices
 from penname.core import events, probe
-from penname.core import probe as memory
+from penname.core import machine as memory
 from penname.core.device import Device, is_out_of_memory, pick_device, threads
 from penname.core.errors import InputError
 
@@ -236,7 +236,7 @@ def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_limit_on_the_process_is_seen() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (2**29, 2**29)); "
-        "from penname.core.probe import free_memory; print(free_memory())"
+        "from penname.core.machine import free_memory; print(free_memory())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
     assert 2**28 < int(done.stdout) < 2**29

@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 from penname.core import events
-from penname.core.terminal import Settings, make_table, show_events
+from penname.core.progress import Settings, make_table, show_events
 
 
 def test_details_go_into_the_log_and_not_onto_the_screen(tmp_path: Path) -> None:

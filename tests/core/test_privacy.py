@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from penname.core import terminal
+from penname.core import events, terminal
 from penname.core import terminal as exits
 from penname.core.errors import InputError
 from penname.core.events import Event
 from penname.core.files import replacing_folder, write_text
-from penname.core.terminal import Settings, make_table, print_json, printable, show_events
+from penname.core.progress import Settings, console, make_table, show_events
+from penname.core.terminal import print_json, printable
 from penname.core.workspace import Step, find_workspace, open_workspace, run_step
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="skipped: Windows has other rights")
@@ -99,10 +100,10 @@ def test_no_event_steers_the_terminal(terminal_like: bool) -> None:
     screen = Screen()
     with show_events(Settings(file=screen)):
         for kind in ("note", "warning", "row", "sample"):
-            terminal.events.emit(kind, NASTY, step=1)
-        with terminal.events.task(NASTY, total=3):
+            events.emit(kind, NASTY, step=1)
+        with events.task(NASTY, total=3):
             pass
-        terminal.events.emit("table", NASTY, columns=[NASTY], rows=[[NASTY]])
+        events.emit("table", NASTY, columns=[NASTY], rows=[[NASTY]])
     shown = screen.getvalue()
     for sign in ("\x1b]0", "\x9b", "\u202e", "\x1b[31m", "\x07", "\x00", "\x08"):
         assert sign not in shown
@@ -110,7 +111,7 @@ def test_no_event_steers_the_terminal(terminal_like: bool) -> None:
 
 
 def test_tables_results_and_errors_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.console().print(make_table(NASTY, [NASTY], [[NASTY]]))
+    console().print(make_table(NASTY, [NASTY], [[NASTY]]))
     terminal.say(NASTY)
     exits._tell(InputError(NASTY))
     out, err = capsys.readouterr()
@@ -133,7 +134,7 @@ def test_all_that_is_printed_goes_through_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert found == {"core/terminal.py", "cli/app.py", "train/parallel.py"}
+    assert found == {"core/terminal.py", "core/progress.py", "cli/app.py", "train/parallel.py"}
 
 
 def test_the_step_of_a_read_only_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_the_step_of_a_read_only_workspace(tmp_path: Path, monkeypatch: pytest.M
     before = rights(workspace.folder)
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     heard: list[Event] = []
-    with terminal.events.listening(heard.append), workspace.at_work("penname judge"):
+    with events.listening(heard.append), workspace.at_work("penname judge"):
         assert not run_step(workspace, step, {"a": 1}, lambda: None)
         workspace.write(**workspace.read())
         with pytest.raises(InputError, match="cannot be written to, and prepare has work to do in it: copy it"):
@@ -159,7 +160,7 @@ def test_a_terminal_that_was_closed_ends_nothing(tmp_path: Path, moving: bool) -
     """After SIGHUP every write to the terminal fails: what was to be saved is saved, the exit code is Ctrl-C's."""
     script = (
         "import signal, sys, time\nfrom pathlib import Path\nfrom penname.core import events\n"
-        "from penname.core.terminal import run_and_exit\nfrom penname.core.terminal import Settings, show_events\n"
+        "from penname.core.terminal import run_and_exit\nfrom penname.core.progress import Settings, show_events\n"
         "def work():\n"
         f"    with show_events(Settings(moving={moving})), events.task('Working', total=3) as step:\n"
         "        try:\n            step(1)\n            Path(sys.argv[1], 'in').touch()\n            time.sleep(60)\n"

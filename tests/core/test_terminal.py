@@ -7,7 +7,8 @@ import pytest
 
 from penname.core import events
 from penname.core.events import Event
-from penname.core.terminal import Settings, clock, other_text, progress_text, show_events
+from penname.core.progress import Settings, other_text, progress_text, show_events
+from penname.core.terminal import clock
 
 
 class Screen(io.StringIO):
@@ -50,7 +51,7 @@ def test_quiet_shows_warnings_only() -> None:
 
 def test_a_pipe_gets_a_line_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("penname.core.terminal.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("penname.core.progress.time.monotonic", lambda: now[0])
     file = io.StringIO()
     with show_events(Settings(file=file)):
         for second in range(20):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judged_blog import Judged
+from patching import everywhere
 
 from penname.corpus.prepare import PreparedPost
 from penname.judge import passages
@@ -72,7 +73,7 @@ def test_only_what_the_guard_would_have_stopped_is_written_again(monkeypatch: py
 
     texts = [f" {SOURCE}", " all of this is new and nothing was ever said like it before now"]
     fake, calls = drafts(texts)
-    monkeypatch.setattr(generate, "generate_batch", fake)
+    everywhere(monkeypatch.setattr, generate, "generate_batch", fake)
     guard = CopyGuard(CopyIndex([SOURCE]), 5)
     openings = [Opening(1, "", "Opening|", 99), Opening(2, "", "Opening|", 99)]
     loaded: Any = SimpleNamespace(model=None, tokenizer=None, end=0)

@@ -19,7 +19,8 @@ from penname.sources import publii, publii_site
 from penname.sources.find import open_source, opened
 from penname.sources.post import Counts, Post, Wanted
 from penname.train import blog
-from penname.train.blog import TrainOptions, train_site
+from penname.train.options import TrainOptions
+from penname.train.site import train_site
 
 TEXT = "<p>The boat left the harbour in the morning, and the wind was with us until the evening of that day.</p>"
 
@@ -110,7 +111,7 @@ def test_train_and_judge_together_copy_and_read_once(
     site: Path, looks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The judge takes what was masked from `text.json`: it is not given the site."""
-    monkeypatch.setattr(blog, "_train", lambda *_: None)
+    monkeypatch.setattr(blog, "train_prepared", lambda *_: None)
     trained = train_site(site, TrainOptions(workspace=tmp_path / "w", anyway=True, device="cpu"))
     masked = load_masked(trained.workspace)
     assert masked is not None and len(masked.digests) == 2

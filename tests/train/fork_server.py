@@ -17,15 +17,19 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from penname.cli import main
 from penname.core.device import Device
 from penname.judge import judging, subject
-from penname.train import adapt, plan
+from penname.train import adapt, measure
 from penname.train import blog as train
 from penname.train.measure import Speeds
-from penname.tune import ground, tune
+from penname.tune import tune
+
+sys.path.append(str(Path(__file__).parents[1]))
+everywhere = importlib.import_module("patching").everywhere
 
 # All that a run imports late, so that no child pays for it.
 for name in (
@@ -78,11 +82,13 @@ def prepare() -> None:
     for module in (train, judging, tune):
         setattr(module, "pick_device", lambda *_: ONE_THREAD)  # noqa: B010
     run_class: Any = vars(adapt)["Run"]
-    setattr(adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))  # noqa: B010
     options: Any = subject.JudgeOptions
-    setattr(subject, "JudgeOptions", lambda *a, **named: replace(options(*a, **named), passages=20, words=40))  # noqa: B010
-    setattr(plan, "measure_speeds", lambda _, __, context, *___, **____: Speeds.flat(10_000.0, context, 1))  # noqa: B010
-    setattr(ground, "measure_speed", lambda *_: 10_000.0)  # noqa: B010
+    everywhere(setattr, adapt, "Run", lambda *a, **named: replace(run_class(*a, **named), save_seconds=0.0))
+    few = {"passages": 20, "words": 40}
+    everywhere(setattr, subject, "JudgeOptions", lambda *a, **named: replace(options(*a, **named), **few))
+    speeds = lambda _, __, context, *___, **____: Speeds.flat(10_000.0, context, 1)  # noqa: E731
+    everywhere(setattr, measure, "measure_speeds", speeds)
+    everywhere(setattr, measure, "measure_speed", lambda *_: 10_000.0)
 
 
 def run(arguments: list[str]) -> None:

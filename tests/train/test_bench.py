@@ -3,6 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
+from patching import everywhere
 from tiny_models import random_model, tiny_tokenizer
 
 from penname.core import device as devices
@@ -37,11 +38,11 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny base on one known device."""
     texts = [f"In year {number}, an owl went to sea." for number in range(30)]
     write_base(tmp_path / "base", random_model(), tiny_tokenizer(), Rounding(8, 32), texts, "card")
-    monkeypatch.setattr(shipped, "base_folder", lambda: tmp_path / "base")
+    everywhere(monkeypatch.setattr, shipped, "base_folder", lambda: tmp_path / "base")
     monkeypatch.setattr(benching, "find_devices", lambda wanted: ([CPU], ["cuda: no CUDA or ROCm device"]))
     for name in ("matrix_rate", "memory_rate"):
         plain = getattr(measure, name)
-        monkeypatch.setattr(measure, name, lambda *a, plain=plain: plain(*a, seconds=0.01))
+        everywhere(monkeypatch.setattr, measure, name, lambda *a, plain=plain: plain(*a, seconds=0.01))
 
 
 @pytest.mark.usefixtures("tiny")
@@ -71,7 +72,7 @@ def test_a_device_that_breaks_meanwhile_is_left_out_with_the_reason(monkeypatch:
     def fail(*_: object) -> float:
         raise RuntimeError("device lost\nat line 3")
 
-    monkeypatch.setattr(measure, "memory_rate", fail)
+    everywhere(monkeypatch.setattr, measure, "memory_rate", fail)
     found = benching.bench()
     assert found.devices == []
     assert "cpu: it failed while it was measured (device lost)" in found.absent

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from penname.core import events
 from penname.core.device import Device
-from penname.core.probe import _lines
+from penname.core.machine import _lines
 from penname.model.gpt import GPT, GPTConfig
 from penname.train.loop import Run, train
 from penname.train.settings import TrainSettings

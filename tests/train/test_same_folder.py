@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patching import everywhere
 from publii_site import make_site, post
 from tiny_models import random_model, tiny_tokenizer
 
@@ -17,8 +18,9 @@ from penname.model.folder import FILES
 from penname.model.gpt import GPTConfig
 from penname.model.quantise import Rounding
 from penname.train import adapt, plan
-from penname.train.blog import TrainOptions, train_site
 from penname.train.measure import Speeds
+from penname.train.options import TrainOptions
+from penname.train.site import train_site
 
 pytestmark = pytest.mark.slow
 
@@ -60,15 +62,14 @@ def test_three_runs_beside_a_busy_program_leave_the_same_bytes(
     """Each time the machine seems another: what is measured of it says so, a hundredfold."""
     monkeypatch.chdir(tmp_path)
     site, base = site_and_base(tmp_path)
-    monkeypatch.setattr(adapt, "small_shape", lambda words, size: GPTConfig(size, 64, 128, 2, 1, 1, 64, 64))
+    everywhere(monkeypatch.setattr, adapt, "small_shape", lambda words, size: GPTConfig(size, 64, 128, 2, 1, 1, 64, 64))
     measured = iter([("fp32", 1, False, ""), ("bf16", 2, False, ""), ("fp32", 2, True, "")])
     monkeypatch.setattr(probe, "fastest_on_cpu", lambda: next(measured))
     # The number of threads is the machine's, which a test must not change for the others.
     monkeypatch.setattr(probe, "steady_on_cpu", lambda: ("fp32", 1, False, ""))
     speeds = iter([30.0, 3_000.0, 300_000.0])
-    monkeypatch.setattr(
-        plan, "measure_speeds", lambda _, __, context, rows, **___: Speeds.flat(next(speeds), context, rows)
-    )
+    flat = lambda _, __, context, rows, **___: Speeds.flat(next(speeds), context, rows)  # noqa: E731
+    everywhere(monkeypatch.setattr, plan, "measure_speeds", flat)
     found = []
     for name in ("first", "second", "third"):
         options = TrainOptions(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patching import everywhere
 from publii_site import make_site, post
 from tiny_models import random_model, tiny_tokenizer
 
@@ -17,10 +18,11 @@ from penname.model.folder import load_model
 from penname.model.gpt import GPTConfig
 from penname.model.quantise import Rounding
 from penname.train import adapt as adapting
-from penname.train import blog as training
-from penname.train.blog import TrainOptions, plan_site, train_site
+from penname.train import options as asked
 from penname.train.interpolate import STRENGTHS
 from penname.train.measure import windows_at_once
+from penname.train.options import TrainOptions
+from penname.train.site import plan_site, train_site
 
 WORDS = "the owl sea boat honey money star guitar note pig ring hill moon quince spoon sand wind tree".split()  # noqa: SIM905
 
@@ -38,7 +40,9 @@ def blog(folder: Path, posts: int = 24, words: int = 120) -> Path:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     tiny = GPTConfig(0, 64, 128, 2, 1, 1, 64, 64)
-    monkeypatch.setattr(adapting, "small_shape", lambda words, size: dataclasses.replace(tiny, vocab_size=size))
+    everywhere(
+        monkeypatch.setattr, adapting, "small_shape", lambda words, size: dataclasses.replace(tiny, vocab_size=size)
+    )
     return blog(tmp_path / "owl")
 
 
@@ -87,7 +91,7 @@ def test_a_base_is_adapted_with_its_replay(site: Path, tmp_path: Path, monkeypat
     tokenizer = tiny_tokenizer()
     texts = [f"Once upon a time, in year {number}, an owl went to sea." for number in range(30)]
     write_base(tmp_path / "base", random_model(), tokenizer, Rounding(8, 32), texts, "card")
-    monkeypatch.setattr(shipped, "base_folder", lambda: tmp_path / "base")
+    everywhere(monkeypatch.setattr, shipped, "base_folder", lambda: tmp_path / "base")
     options = TrainOptions(steps=3, device="cpu", anyway=True)
     seen: list[str] = []
     with events.listening(lambda event: seen.append(event.kind)):
@@ -113,7 +117,7 @@ def test_another_language_is_refused_before_training(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     german = "<p>" + "Heute ging ich durch den Wald und sah einen alten Mann, der ein Lied sang. " * 20 + "</p>"
     rows = [post(number, text=german.replace("alten", f"{number} alten")) for number in range(1, 12)]
-    monkeypatch.setattr(training, "LEAST_WORDS", 100)
+    monkeypatch.setattr(asked, "LEAST_WORDS", 100)
     with pytest.raises(InputError, match=r"another language \(de\).*--from-scratch.*--base"):
         train_site(make_site(tmp_path / "wald", rows), TrainOptions(device="cpu"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from judged_blog import document
+from patching import everywhere
 from publii_site import make_site, post
 from tiny_models import random_model, tiny_config, tiny_tokenizer
 
@@ -20,7 +21,8 @@ from penname.model.folder import load_model
 from penname.model.gpt import GPT
 from penname.model.quantise import Rounding
 from penname.train import blog as training
-from penname.train.blog import Trained, TrainOptions, train_site
+from penname.train.options import Trained, TrainOptions
+from penname.train.site import train_site
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +39,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (training, judging):
         monkeypatch.setattr(module, "pick_device", lambda *_: CPU)
     options: Any = subject.JudgeOptions
-    monkeypatch.setattr(subject, "JudgeOptions", lambda **named: options(**named, passages=50, words=60))
+    everywhere(monkeypatch.setattr, subject, "JudgeOptions", lambda **named: options(**named, passages=50, words=60))
     model = GPT(tiny_config(max_position_embeddings=128)).initialise(seed=1)
     write_base(tmp_path / "base", model, tiny_tokenizer(), Rounding(8, 32), ["An owl went to sea."] * 30, "card")
     return tmp_path / "base"

@@ -19,6 +19,10 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import py3langid
+from datasketch import MinHash, MinHashLSH
+
 from penname.books.blocks import (
     BREAK,
     HEADING,
@@ -175,7 +179,6 @@ SIGNATURE_BYTES = 4 * _PERMUTATIONS
 
 def language_of(text: str) -> str:
     """The language as two letters, by majority over three samples (py3langid); empty without letters."""
-    import py3langid
 
     samples = [text[start : start + _SAMPLE] for start in _starts(text, _SAMPLE)]
     votes = [py3langid.classify(sample)[0] for sample in samples if any(char.isalpha() for char in sample)]
@@ -229,7 +232,6 @@ class NearDuplicates:
     """
 
     def __init__(self, threshold: float) -> None:
-        from datasketch import MinHash, MinHashLSH
 
         self.threshold = threshold
         self._blank = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
@@ -247,7 +249,6 @@ class NearDuplicates:
 
     def twin_of(self, signature: bytes) -> str | None:
         """The key of an earlier text that this signature nearly equals, the most alike of them; or None."""
-        import numpy as np
 
         mine = np.frombuffer(signature, dtype="<u4")
         alike = [
@@ -263,7 +264,6 @@ class NearDuplicates:
         self._index.insert(key, self._minhash(signature), check_duplication=False)
 
     def _minhash(self, signature: bytes) -> Any:
-        import numpy as np
 
         minhash = self._blank.copy()
         minhash.hashvalues = np.frombuffer(signature, dtype="<u4").astype(minhash.hashvalues.dtype)
@@ -272,7 +272,6 @@ class NearDuplicates:
 
 def _hashed_runs(text: str) -> Any:
     """A 32-bit hash of each run of five words in lower case, each once: uint64 of shape (runs,)."""
-    import numpy as np
 
     known: dict[str, int] = {}
     words = _WORD.findall(text.lower())

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from selectolax.lexbor import LexborHTMLParser
+
 from penname.books.blocks import BREAK, CHAPTER_GAP, HEADING, PROSE, VERSE, Block, read_plain
 from penname.books.charset import decode
 from penname.books.licence import Header, read_header
@@ -112,7 +114,6 @@ def read_markup(markup: str) -> tuple[Header, list[Block]]:
 
     A page that is nested or tangled beyond what the parser can be asked to read comes back without its tags.
     """
-    from selectolax.lexbor import LexborHTMLParser
 
     markup = re.sub(r"^\s*<\?xml[^>]*>", "", markup.replace("\x00", ""))
     if is_too_much(markup):
@@ -404,7 +405,6 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _parse(data: bytes) -> Any:
-    from selectolax.lexbor import LexborHTMLParser
 
     source = decode(data).replace("\x00", "")
     if is_too_much(source):

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from penname.books import steps
 from penname.books.catalogue import COMPRESSIONS, BooksOptions
 from penname.books.shelf import Dropped, choose_books, empty_shelf
 from penname.core import events
@@ -114,8 +115,6 @@ def book_stages(source: Path, out: Path, work: Path, options: BooksOptions, task
     from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import JsonlWriter
-
-    from penname.books import steps
 
     folder = source if source.is_dir() else source.parent
     place = {name: str(work / name) for name in ("clean", "signatures", "matches", "remove", "dropped", "index")}

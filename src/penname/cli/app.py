@@ -106,7 +106,7 @@ def options(quiet: given.Quiet = False, debug: given.Debug = False, version: Ver
 @contextlib.contextmanager
 def showing(moving: bool = True) -> Iterator[None]:
     """Show events while the block runs; without `moving` no line moves, so that text can stream beside it."""
-    from penname.core.terminal import Settings, show_events
+    from penname.core.progress import Settings, show_events
 
     # Of several processes that train together the first one speaks.
     quiet = shown.quiet or os.environ.get("RANK", "0") != "0"

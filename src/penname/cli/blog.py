@@ -13,8 +13,8 @@ def demo(
 ) -> None:
     """Walk the whole way on the sample blog, in minutes."""
     from penname.cli.demo import run_demo
-    from penname.core.terminal import console
-    from penname.train.blog import TrainOptions
+    from penname.core.progress import console
+    from penname.train.options import TrainOptions
 
     chosen = TrainOptions(workspace=workspace or Path("penname-demo"), minutes=minutes, device=device)
     with showing():
@@ -33,7 +33,8 @@ def stats(
     as_json: given.AsJson = False,
 ) -> None:
     """Show the tables of a blog, and whether it is enough."""
-    from penname.core.terminal import console, print_json
+    from penname.core.progress import console
+    from penname.core.terminal import print_json
     from penname.corpus.read import ReadOptions, read_blog
     from penname.corpus.stats import blog_stats
     from penname.corpus.stats_table import print_stats
@@ -116,7 +117,8 @@ def train(
     """Learn a blog's voice; the same command goes on after a stop."""
     from penname.corpus.read import ReadOptions
     from penname.judge.judging import judge_trained
-    from penname.train.blog import TrainOptions, train_site
+    from penname.train.options import TrainOptions
+    from penname.train.site import train_site
     from penname.tune.report import tuned_sections
 
     chosen = TrainOptions(
@@ -169,7 +171,7 @@ def tune(
     again: given.TuneAnew = False,
 ) -> None:
     """Try settings until they are good, with a ledger; the same command goes on after a stop."""
-    from penname.core.terminal import console, make_table
+    from penname.core.progress import console, make_table
     from penname.tune.tune import TuneOptions, tune_site
 
     chosen = TuneOptions(
@@ -209,7 +211,8 @@ def plan(
     anyway: given.Anyway = False,
 ) -> None:
     """Say what `penname train` would do, and how long it would take."""
-    from penname.train.blog import TrainOptions, plan_site
+    from penname.train.options import TrainOptions
+    from penname.train.site import plan_site
 
     chosen = TrainOptions(
         workspace=workspace,

@@ -12,8 +12,8 @@ from penname.corpus.read import read_blog
 from penname.corpus.stats import blog_stats
 from penname.corpus.stats_table import print_stats
 from penname.sources.find import sample_site
-from penname.train.blog import TrainOptions, train_site
-from penname.write.write import WriteOptions, write
+from penname.train.options import TrainOptions
+from penname.train.site import train_site
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,8 @@ def run_demo(options: TrainOptions, console: "Console") -> None:
     events.note("The sample blog: 943 entries of the diary of Samuel Pepys, laid out as a Publii site.")
     print_stats(blog_stats(read_blog(site)), console)
     trained = train_site(site, options)
+    from penname.write.write import WriteOptions, write
+
     wanted = WriteOptions(workspace=trained.workspace.folder, title=True, sampling=_WRITING, device=options.device)
     written = write(_TITLE, wanted)
     console.print(f"\nA draft in Pepys's voice, headed {_TITLE}:\n", style="bold", markup=False)

@@ -152,7 +152,8 @@ def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: g
 def doctor(workspace: given.WorkspaceFolder = None, as_json: given.AsJson = False) -> None:
     """Say what is here, what is used and why."""
     from penname.cli.doctor import examine, print_findings, to_json
-    from penname.core.terminal import console, print_json
+    from penname.core.progress import console
+    from penname.core.terminal import print_json
 
     with showing():
         findings = examine(workspace)

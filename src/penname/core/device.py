@@ -10,23 +10,22 @@ Every capability is tried, not assumed. No other module asks what kind of device
 import contextlib
 import os
 import platform
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from importlib.util import find_spec
+from typing import Any, TypeVar
 
-from penname.core import events, vulkan
+import torch
+import torch.nn.functional as F
+
+from penname.core import events, probe, vulkan
 from penname.core.errors import InputError
-from penname.core.probe import free_memory, keep_freed, resident, resident_peak, total_memory
-
-if TYPE_CHECKING:
-    import torch
+from penname.core.machine import free_memory, keep_freed, resident, resident_peak, total_memory
 
 Found = TypeVar("Found")
 KINDS = ("cuda", "xpu", "mps", "vulkan", "cpu")
 """Tried in this order by `auto`. ROCm builds of PyTorch call their device `cuda` too."""
-
-_SIGNS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll")
-"""Files that are there where a GPU of NVIDIA or AMD can be used, under Linux, WSL and Windows."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,11 @@ class Device:
     @property
     def torch(self) -> "torch.device":
         """The `torch.device`."""
-        import torch
 
         return torch.device(self.kind) if self.index is None else torch.device(self.kind, self.index)
 
     def autocast(self, precision: str | None = None) -> contextlib.AbstractContextManager[Any]:
         """Run matrix products in the device's training precision (or `precision`: bf16, fp16, fp32)."""
-        import torch
 
         precision = precision or self.precision
         if precision == "fp32":
@@ -96,16 +93,14 @@ class Device:
 
     def can_compile(self) -> bool:
         """Whether `torch.compile` works: tried on a small function and its gradient; seconds at the first call."""
-        from penname.core.probe import compile_works
 
-        return self.compiles and compile_works(self.kind)
+        return self.compiles and probe.compile_works(self.kind)
 
     def record(self, work: "Callable[[], Found]") -> "tuple[Found, Callable[[], None]]":
         """Record what `work` launches, without running it: what it returned, and a function that runs it.
 
         It always reads and writes the same memory, what it returned included.
         """
-        import torch
 
         graph = torch.cuda.CUDAGraph()
         # Other threads may go on pinning memory meanwhile.
@@ -127,20 +122,15 @@ class Device:
     def synchronize(self) -> None:
         """Wait until the device has done all that was asked of it."""
         if self.kind != "cpu":
-            import torch
-
             getattr(torch, self.kind).synchronize()
 
     def free_cache(self) -> None:
         """Give back memory that PyTorch keeps for itself."""
         if self.kind != "cpu":
-            import torch
-
             getattr(torch, self.kind).empty_cache()
 
     def peak_memory(self) -> int:
         """Most bytes in use so far: device memory, or the process's resident memory on a CPU; 0 if unknown."""
-        import torch
 
         if self.kind == "cpu":
             return resident_peak()
@@ -205,15 +195,6 @@ def find_devices(wanted: str = "auto") -> tuple[list[Device], list[str]]:
     return [*found, _cpu("here")], why_not
 
 
-def may_have_gpu(wanted: str = "auto") -> bool:
-    """Whether a device that is `wanted` may be a GPU, told by what the system shows: PyTorch is not imported."""
-    kind = wanted.partition(":")[0]
-    if kind in ("cuda", "xpu", "mps"):
-        return True
-    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
-    return kind == "auto" and (apple or any(os.path.exists(path) for path in _SIGNS))  # noqa: PTH110
-
-
 def accelerated(wanted: str = "auto") -> bool:
     """Whether PyTorch finds a device that is `wanted` and is neither the processor nor one that is tried last."""
     kind = wanted.partition(":")[0]
@@ -232,7 +213,6 @@ def numbered(wanted: str, number: int) -> str:
 
 def _absent(kind: str) -> str | None:
     """Why there is no such device here, or None."""
-    import torch
 
     if kind == "cuda":
         if torch.cuda.is_available():
@@ -249,9 +229,6 @@ def _absent(kind: str) -> str | None:
 
 
 def _accelerator(kind: str, index: int, reason: str) -> Device:
-    import torch
-
-    from penname.core import probe
 
     device = torch.device(kind, index)
     if kind == "vulkan":
@@ -277,19 +254,44 @@ def _accelerator(kind: str, index: int, reason: str) -> Device:
         precisions=precisions,
         attention=probe.attention_of(device, precision),
     )
-    return replace(found, records=kind == "cuda" and probe.works(lambda: probe.one_recording(found)))
+    return replace(found, records=kind == "cuda" and probe.works(lambda: _one_recording(found)))
+
+
+def _one_recording(device: Device) -> None:
+    """A product with dropout and its gradient, recorded and replayed, beside the same computed plainly."""
+
+    weight = torch.ones(64, 64, device=device.torch, requires_grad=True)
+    inputs = torch.ones(8, 64, device=device.torch)
+
+    def work() -> torch.Tensor:
+        loss = F.dropout(inputs @ weight, 0.5).sum()
+        torch.autograd.backward(loss)
+        return loss.detach()
+
+    def after(seed: int, run: Callable[[], object]) -> tuple[float, float]:
+        assert weight.grad is not None
+        weight.grad.zero_()
+        torch.manual_seed(seed)
+        run()
+        return float(loss), float(weight.grad.sum())
+
+    state = torch.random.get_rng_state()
+    try:
+        work()
+        loss, replay = device.record(work)
+        plain = [after(seed, lambda: loss.copy_(work())) for seed in (1, 2)]
+        if [after(seed, replay) for seed in (1, 2)] != plain:
+            raise RuntimeError("a replayed step differs")
+    finally:
+        torch.random.set_rng_state(state)
 
 
 def _cpu(reason: str, steady: bool = False) -> Device:
-    import torch
-
-    from penname.core import probe
-    from penname.core.probe import attention_of, one_fused_step, precisions_of, usable_cores, works
 
     device = torch.device("cpu")
     keep_freed()
     precision, threads, medium, why = probe.steady_on_cpu() if steady else probe.fastest_on_cpu()
-    cores = usable_cores()
+    cores = probe.usable_cores()
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("medium" if medium else "highest")
     return Device(
@@ -299,24 +301,22 @@ def _cpu(reason: str, steady: bool = False) -> Device:
         reason=reason,
         precision=precision,
         precision_reason=why,
-        fused=works(lambda: one_fused_step(device)),
+        fused=probe.works(lambda: probe.one_fused_step(device)),
         compiles=_has_compiler(),
         memory=total_memory(),
         threads=threads,
         cores=cores,
-        precisions=precisions_of(device),
-        attention=attention_of(device, precision),
+        precisions=probe.precisions_of(device),
+        attention=probe.attention_of(device, precision),
     )
 
 
 def _has_triton() -> bool:
-    from importlib.util import find_spec
 
     return find_spec("triton") is not None
 
 
 def _has_compiler() -> bool:
-    import shutil
 
     return any(shutil.which(name) for name in (os.environ.get("CXX") or "c++", "g++", "clang++", "cl"))
 
@@ -331,7 +331,6 @@ def _processor_name() -> str:
 
 def _free_on(device: Device) -> int:
     """Bytes free on an accelerator, with what PyTorch holds but does not use; 0 where it does not say."""
-    import torch
 
     module = getattr(torch, device.kind)
     if not hasattr(module, "mem_get_info"):
@@ -344,7 +343,6 @@ def _free_on(device: Device) -> int:
 
 def _taken_on(device: Device) -> int:
     """Bytes of an accelerator's memory that this process uses."""
-    import torch
 
     taken = getattr(getattr(torch, device.kind), "memory_allocated", None)
     return int(taken(device.torch)) if taken else 0
@@ -352,7 +350,6 @@ def _taken_on(device: Device) -> int:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that a device, or the machine, ran out of memory."""
-    import torch
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
@@ -364,7 +361,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
     """Use `count` CPU threads while the block runs."""
-    import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(count)

@@ -12,131 +12,14 @@ In: a `torch.device`. Out: what worked. Everything that is tried is checked agai
 """
 
 import os
-import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
-
-    from penname.core.device import Device
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-"""`M_TRIM_THRESHOLD`, `M_MMAP_THRESHOLD` and `M_MMAP_MAX` of malloc.h."""
-
-
-def total_memory() -> int:
-    """Bytes of main memory in the machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def free_memory() -> int:
-    """Bytes of main memory that this process may still take; the least of what the machine and all limits leave.
-
-    Looked at: the machine's available memory, the control group (version 1 and 2), and the limits on address space and
-    data (`ulimit -v`, `ulimit -d`). 0 where nothing says.
-    """
-    found = [value for value in (_available(), *_control_groups(), *_process_limits()) if value is not None]
-    return max(1, min(found)) if found else 0
-
-
-def _available() -> int | None:
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-
-
-def _control_groups() -> Iterator[int]:
-    """What the control groups of this process leave, the innermost of each hierarchy."""
-    for line in _lines("/proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        folder = f"/sys/fs/cgroup{'/memory' if controllers else ''}{path}".rstrip("/")
-        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
-        limit, used = (_lines(f"{folder}/{name}") for name in names)
-        if limit and used and limit[0].isdigit() and int(limit[0]) < 2**60:
-            yield int(limit[0]) - int(used[0])
-
-
-def _process_limits() -> Iterator[int]:
-    """What `ulimit -v` and `ulimit -d` leave."""
-    try:
-        import resource
-    except ImportError:
-        return
-    status = (line.partition(":") for line in _lines("/proc/self/status"))
-    used = {key: int(value.split()[0]) * 1024 for key, _, value in status if key in ("VmSize", "VmData")}
-    for name, key in (("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")):
-        limit = resource.getrlimit(getattr(resource, name))[0] if hasattr(resource, name) else resource.RLIM_INFINITY
-        if limit != resource.RLIM_INFINITY and key in used:
-            yield limit - used[key]
-
-
-def spare() -> None:
-    """Give freed memory back to the system, now and from now on at once; only where the C library is glibc.
-
-    Left alone it keeps what tensors of a few megabytes leave behind, in pieces that larger ones do not fit.
-    """
-    _set_malloc({_MMAP_MAX: 2**16, _MMAP_THRESHOLD: 2**20, _TRIM_THRESHOLD: 2**17}, trim=True)
-
-
-def keep_freed() -> None:
-    """Keep freed memory for what comes next; only where the C library is glibc.
-
-    Left alone it gives every large tensor back to the system at once, and each one that follows costs a page fault for
-    every 4 KB: a tenth of a training step on a CPU.
-    """
-    _set_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1}, trim=False)
-
-
-def _set_malloc(options: dict[int, int], trim: bool) -> None:
-    import ctypes
-
-    try:
-        library = ctypes.CDLL(None)
-        for option, value in options.items():
-            library.mallopt(option, value)
-        if trim:
-            library.malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        return
-
-
-def resident() -> int:
-    """Bytes of this process that lie in main memory now; 0 where nothing says."""
-    for line in _lines("/proc/self/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def resident_peak() -> int:
-    """Most bytes of this process that lay in main memory at once so far."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if platform.system() == "Darwin" else peak * 1024)
-
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 _PROBED = (256, 640, 1600)
 """Rows, width and wide width of the products that are timed: those of the shipped base."""
@@ -164,7 +47,6 @@ def works(attempt: Callable[[], object]) -> bool:
 
 def self_test(device: "torch.device") -> None:
     """A small matrix product and its gradient, compared with the CPU's; raises when they differ."""
-    import torch
 
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.randn(64, 64, generator=generator) for _ in range(2))
@@ -183,7 +65,6 @@ def self_test(device: "torch.device") -> None:
 
 def precisions_of(device: "torch.device") -> tuple[str, ...]:
     """The precisions in which a product, and its gradient, come out right."""
-    import torch
 
     def product(dtype: "torch.dtype") -> None:
         value = torch.ones(32, 32, device=device, dtype=dtype, requires_grad=True)
@@ -206,43 +87,11 @@ def chosen_precision(precisions: tuple[str, ...]) -> tuple[str, str]:
     return "fp32", f"no bfloat16 here, and {half}"
 
 
-def one_recording(device: "Device") -> None:
-    """A product with dropout and its gradient, recorded and replayed, beside the same computed plainly."""
-    import torch
-    import torch.nn.functional as F
-
-    weight = torch.ones(64, 64, device=device.torch, requires_grad=True)
-    inputs = torch.ones(8, 64, device=device.torch)
-
-    def work() -> torch.Tensor:
-        loss = F.dropout(inputs @ weight, 0.5).sum()
-        torch.autograd.backward(loss)
-        return loss.detach()
-
-    def after(seed: int, run: Callable[[], object]) -> tuple[float, float]:
-        assert weight.grad is not None
-        weight.grad.zero_()
-        torch.manual_seed(seed)
-        run()
-        return float(loss), float(weight.grad.sum())
-
-    state = torch.random.get_rng_state()
-    try:
-        work()
-        loss, replay = device.record(work)
-        plain = [after(seed, lambda: loss.copy_(work())) for seed in (1, 2)]
-        if [after(seed, replay) for seed in (1, 2)] != plain:
-            raise RuntimeError("a replayed step differs")
-    finally:
-        torch.random.set_rng_state(state)
-
-
 def one_fused_step(device: "torch.device") -> None:
     """One step of the kernel that `AdamW(fused=True)` calls, checked against the arithmetic.
 
     The kernel itself, since making a `torch.optim` optimizer imports two seconds' worth of compiler.
     """
-    import torch
 
     weight, moment, square = (torch.full((4, 4), value, device=device) for value in (1.0, 0.0, 0.0))
     gradient, step = torch.ones_like(weight), torch.ones((), device=device)
@@ -267,8 +116,6 @@ def one_fused_step(device: "torch.device") -> None:
 
 def attention_of(device: "torch.device", precision: str) -> str:
     """The first attention kernel that runs forwards and backwards on the device in `precision`."""
-    import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     kernels = {
         "flash": SDPBackend.FLASH_ATTENTION,
@@ -293,7 +140,6 @@ def attention_of(device: "torch.device", precision: str) -> str:
 @cache
 def compile_works(kind: str) -> bool:
     """Whether a compiled function gives the value and the gradient of the plain one."""
-    import torch
 
     def plain(value: "torch.Tensor") -> "torch.Tensor":
         return torch.nn.functional.silu(value).sum()
@@ -312,7 +158,6 @@ def compile_works(kind: str) -> bool:
 @cache
 def usable_cores() -> int:
     """Cores that this process may use, or fewer where `OMP_NUM_THREADS` says so; as it was at the first call."""
-    import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, torch.get_num_threads()))
@@ -344,7 +189,6 @@ def steady_on_cpu() -> tuple[str, int, bool, str]:
     What is fastest is measured otherwise, and a machine that is busy at that moment gives another answer, and another
     sum in the last place of a float. AMX alone makes bfloat16 the faster one wherever it is (lab/0089).
     """
-    import torch
 
     tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
     cores = usable_cores()
@@ -358,7 +202,6 @@ def _product_rates(candidates: list[tuple[str, int]]) -> dict[tuple[str, int], f
     In turns, so that a moment in which something else keeps the machine busy counts for all; a first turn, which wakes
     the threads and makes the kernels, does not count, and what is far slower in the second gets no more.
     """
-    import torch
 
     operands = {way: _operands(way) for way in {way for way, _ in candidates}}
     times: dict[tuple[str, int], list[float]] = {candidate: [] for candidate in candidates}
@@ -382,7 +225,6 @@ def _product_rates(candidates: list[tuple[str, int]]) -> dict[tuple[str, int], f
 
 def _one_turn(operands: tuple["torch.Tensor", "torch.Tensor"], way: str, count: int) -> float:
     """Seconds of a product and its two gradients."""
-    import torch
 
     torch.set_num_threads(count)
     torch.set_float32_matmul_precision("medium" if way == _BY_ONEDNN else "highest")
@@ -395,7 +237,6 @@ def _one_turn(operands: tuple["torch.Tensor", "torch.Tensor"], way: str, count: 
 
 
 def _operands(way: str) -> tuple["torch.Tensor", "torch.Tensor"]:
-    import torch
 
     rows, width, wide = _PROBED
     dtype = torch.bfloat16 if way == "bf16" else torch.float32

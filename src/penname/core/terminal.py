@@ -1,18 +1,12 @@
-"""What a run looks like in a terminal: one line that moves, everything else above it.
+"""What is printed in a terminal, and how a command ends: an exit code, and at most one sentence on standard error.
 
-    with show_events(Settings()):
-        ...    # whatever emits events (penname.core.events)
-
-In: events. Out: lines on standard error, so that standard output holds results only. In a terminal a progress line
-with the time left; elsewhere plain lines, at most one every few seconds.
-
-How a command ends: an exit code, and at most one sentence on standard error.
-
+    say(f"Wrote {path}.")
     run_and_exit(work, debug=False)
 
-In: a command that returns, or raises. Out: the end of the program: 0 done, 1 failed, 2 the input cannot be used, 130
-stopped. Bad input never shows a traceback; with `debug` an error shows where it came from. SIGTERM and SIGHUP (the
-terminal was closed) end a command as Ctrl-C does, so that private copies are deleted and work is saved.
+In: texts; a command that returns, or raises. Out: the end of the program: 0 done, 1 failed, 2 the input cannot be used,
+130 stopped. Bad input never shows a traceback; with `debug` an error shows where it came from. SIGTERM and SIGHUP (the
+terminal was closed) end a command as Ctrl-C does, so that private copies are deleted and work is saved. Nothing that a
+text holds can steer the terminal.
 """
 
 import contextlib
@@ -22,22 +16,12 @@ import re
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from penname.core import events
 from penname.core.errors import Interrupted, PennameError
-from penname.core.events import Event
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-_SECONDS = 5.0
-"""Between two plain lines of progress."""
 _STEERING = re.compile(
     # Whole escape sequences (CSI, then strings such as titles of windows), so that no rest of them is left.
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -45,36 +29,6 @@ _STEERING = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
 _UNESCAPED = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb]")
-_LONG = 2.0
-"""A step that is over sooner than this, in seconds, leaves no line behind."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How much is shown, and where."""
-
-    quiet: bool = False
-    """Show warnings only."""
-    moving: bool = True
-    """Whether a line may move in a terminal; not while text streams to standard output."""
-    file: IO[str] | None = None
-    """Standard error unless said otherwise."""
-
-
-@contextlib.contextmanager
-def show_events(settings: Settings | None = None) -> Iterator[None]:
-    """Show every event for the length of the block."""
-    settings = settings or Settings()
-    file: Any = _Sturdy(settings.file or sys.stderr)
-    if settings.quiet:
-        with events.listening(_Plain(file, quiet=True)):
-            yield
-    elif settings.moving and file.isatty():
-        with _live(file) as listener, events.listening(listener):
-            yield
-    else:
-        with events.listening(_Plain(file)):
-            yield
 
 
 def printable(text: str) -> str:
@@ -88,24 +42,6 @@ def printable(text: str) -> str:
 def say(text: str) -> None:
     """Print a result on standard output; whatever is in it cannot steer the terminal."""
     print(printable(text))
-
-
-def console() -> "Console":
-    """A console on standard output, for tables; a file or a pipe gets wide lines, so that programs can read them."""
-    return _make_console(width=None if sys.stdout.isatty() else 110)
-
-
-def _make_console(**settings: Any) -> "Console":
-    """A console that prints nothing but its own escape sequences."""
-    from rich.console import Console
-    from rich.segment import Segment
-
-    class Clean(Console):
-        def render(self, *args: Any, **kwargs: Any) -> Iterator[Segment]:
-            for each in super().render(*args, **kwargs):
-                yield each if each.control else Segment(printable(each.text), each.style)
-
-    return Clean(highlight=False, **settings)
 
 
 def print_json(value: Any) -> None:
@@ -123,193 +59,6 @@ def clock(seconds: float) -> str:
     if minutes < 1:
         return f"{rest}s"
     return f"{minutes}m {rest:02}s" if minutes < 60 else f"{minutes // 60}h {minutes % 60:02}m"
-
-
-def progress_text(event: Event) -> str:
-    """One line for an event of a step: `Reading posts: 300 of 943 posts, 4s left`."""
-    data = event.data
-    if event.kind == "train":
-        return _train_text(data)
-    done, total, unit = data.get("done", 0), data.get("total"), data.get("unit") or ""
-    if not total:
-        count = f"{done:,} {unit}, " if done else ""
-        return f"{event.text}: {count}{clock(data.get('seconds', 0))}"
-    text = f"{event.text}: {min(done, total):,} of {total:,} {unit}".rstrip()
-    # The first second says little about the rest.
-    if done and data["seconds"] >= 1:
-        text += f", {clock(data['seconds'] / done * (total - done))} left"
-    return text
-
-
-def other_text(event: Event) -> str:
-    """A line, or lines, for an event that stays on the screen; empty for one that does not."""
-    if event.kind == "warning":
-        return f"Warning: {event.text}"
-    if event.kind == "evaluation":
-        return f"Step {event.data['step']:,}: {event.data['bits_per_byte']:.4f} bits per byte on held-out posts."
-    if event.kind == "sample":
-        lines = "\n".join(f"  | {line}" for line in event.text.strip().splitlines())
-        return f"Sample at step {event.data.get('step', 0):,}:\n{lines}"
-    return event.text if event.kind in ("note", "row") else ""
-
-
-def is_detail(event: Event) -> bool:
-    """Whether `event` belongs into the log only: see `events.subdued`."""
-    return bool(event.data.get("detail")) and event.kind != "warning"
-
-
-def _train_text(data: dict[str, Any]) -> str:
-    parts = [f"Step {data['step']:,} of {data['total']:,}"]
-    if data.get("seconds_left") is not None:
-        parts.append(f"{clock(data['seconds_left'])} left")
-    parts.append(f"loss {data['loss']:.3f}")
-    if data.get("bits_per_byte") is not None:
-        parts.append(f"{data['bits_per_byte']:.3f} bits per byte")
-    if data.get("tokens_per_second"):
-        parts.append(f"{data['tokens_per_second']:,.0f} tokens/s")
-    return ", ".join(parts)
-
-
-class _Sturdy:
-    """A stream whose other end may be gone, such as a terminal that was closed: what is written then goes nowhere."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.file = file
-
-    def write(self, text: str) -> int:
-        """Write, if that is possible."""
-        with contextlib.suppress(OSError):
-            return self.file.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, if that is possible."""
-        with contextlib.suppress(OSError):
-            self.file.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.file, name)
-
-
-class _Plain:
-    """Lines for a file or a pipe; of progress at most one every few seconds."""
-
-    def __init__(self, file: IO[str], quiet: bool = False) -> None:
-        self.file, self.quiet = file, quiet
-        self.last = time.monotonic()
-
-    def __call__(self, event: Event) -> None:
-        """Print what is to be printed."""
-        if event.kind in ("progress", "train"):
-            if not self.quiet and time.monotonic() - self.last >= _SECONDS:
-                self.last = time.monotonic()
-                self.write(progress_text(event))
-        elif is_detail(event):
-            return
-        elif event.kind == "end":
-            if not self.quiet and event.data.get("seconds", 0) >= _LONG:
-                self.write(_end_text(event))
-        elif (text := other_text(event)) and (not self.quiet or event.kind == "warning"):
-            self.write(text)
-
-    def write(self, text: str) -> None:
-        """One line, at once."""
-        print(printable(text), file=self.file, flush=True)
-
-
-def _end_text(event: Event) -> str:
-    done, unit = event.data.get("done", 0), event.data.get("unit") or ""
-    count = f" {done:,} {unit}," if done and unit else ""
-    return f"{event.text}:{count} done in {clock(event.data['seconds'])}."
-
-
-@contextlib.contextmanager
-def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
-    """A progress line that moves; a dumb terminal or another encoding gets its plainer form from rich."""
-    from rich.progress import BarColumn, Progress, TextColumn
-    from rich.table import Column
-
-    class Screen(Progress):
-        """Bars, and above them the table of a run that keeps one."""
-
-        table: Any = None
-
-        def get_renderables(self) -> Iterator[Any]:
-            if self.table is not None:
-                yield self.table
-            yield from super().get_renderables()
-
-        def show_table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-            self.table = make_table(title, columns, rows)
-            self.refresh()
-
-    console = _make_console(file=file)
-    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True))
-    columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
-    # Standard output stays as it is: what is printed there is a result, and may go into a file.
-    with Screen(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        yield _Live(progress, console)
-
-
-def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
-    """A table of plain texts for `console().print`: first column and numbers flush right."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(printable(title)), title_justify="left", box=None, padding=(0, 1), header_style="bold")
-    for number, name in enumerate(columns):
-        figures = all(row[number].strip("+-.0123456789") == "" for row in rows)
-        table.add_column(Text(printable(name)), justify="right" if figures else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
-
-
-class _Live:
-    """Keeps one bar for each step that is under way, and one for training."""
-
-    def __init__(self, progress: Any, console: "Console") -> None:
-        self.progress, self.console = progress, console
-        self.bars: dict[str, Any] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Move a bar, or print above them."""
-        if event.kind == "start":
-            self.move(event.text, event.text, 0, event.data.get("total"))
-        elif event.kind == "progress":
-            self.move(event.text, progress_text(event), event.data["done"], event.data.get("total"))
-        elif event.kind == "train":
-            self.move("train", progress_text(event), event.data["step"], event.data["total"])
-            if event.data["step"] >= event.data["total"]:
-                self.drop("train")
-        elif event.kind == "end":
-            self.drop(event.text)
-            if event.data.get("seconds", 0) >= _LONG and not is_detail(event):
-                self.print(_end_text(event))
-        elif event.kind == "table":
-            self.progress.show_table(event.text, event.data["columns"], event.data["rows"])
-        elif event.kind == "row" or is_detail(event):
-            return  # A table on the screen shows the row.
-        elif text := other_text(event):
-            self.print(text, style="yellow" if event.kind == "warning" else None)
-
-    def move(self, key: str, text: str, done: int, total: int | None) -> None:
-        """Show `text` beside the bar of `key`."""
-        text = printable(text)
-        if key not in self.bars:
-            self.bars[key] = self.progress.add_task(text, total=total)
-        self.progress.update(self.bars[key], description=text, completed=done, total=total)
-
-    def drop(self, key: str) -> None:
-        """Take the bar of `key` away."""
-        if key in self.bars:
-            self.progress.remove_task(self.bars.pop(key))
-
-    def print(self, text: str, style: str | None = None) -> None:
-        """Print above the bars; what a blogger wrote in brackets is no mark-up."""
-        from rich.text import Text
-
-        self.console.print(Text(printable(text), style=style or ""))
 
 
 def run_and_exit(command: Callable[[], object], debug: bool = False) -> NoReturn:

@@ -16,10 +16,10 @@ import time
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
+import torch.nn.functional as F
 
 _MESA_SOFTWARE = 0x10005
 """The vendor number of Mesa's drivers that compute on the processor (lavapipe)."""
@@ -41,7 +41,6 @@ def absent() -> str | None:
 
 def be_strict() -> None:
     """From here on nothing falls back to the CPU: what torchvulkan's strict mode lets pass, it only warns of, once."""
-    import torch
 
     torch.set_warn_always(True)
     warnings.filterwarnings("error", message=r"(?s).*torchvulkan \[WARNING\]")
@@ -55,7 +54,6 @@ def is_software(index: int) -> bool:
 
 def test_step(device: "torch.device", steps: int = 2) -> None:
     """Train a small transformer here and on the CPU; raises when losses or weights differ."""
-    import torch
 
     want, wanted, _ = _trained(torch.device("cpu"), steps, _SMALL)
     got, gotten, _ = _trained(device, steps, _SMALL)
@@ -69,7 +67,6 @@ def test_step(device: "torch.device", steps: int = 2) -> None:
 
 def slower_than_cpu(index: int) -> str | None:
     """Why the device is not worth choosing, measured on steps of a transformer, or None."""
-    import torch
 
     if is_software(index):
         return "its Vulkan driver computes on the processor"
@@ -92,7 +89,6 @@ def _trained(
     device: "torch.device", steps: int, shape: dict[str, int]
 ) -> tuple[list[float], dict[str, "torch.Tensor"], list[float]]:
     """Losses, weights and seconds of a few steps of AdamW on random tokens; the same draws on every device."""
-    import torch
 
     generator = torch.Generator().manual_seed(0)
     weights = {
@@ -131,8 +127,6 @@ def _sizes(shape: dict[str, int]) -> dict[str, tuple[int, ...]]:
 
 def _loss(weights: dict[str, Any], ids: "torch.Tensor", shape: dict[str, int]) -> "torch.Tensor":
     """Next-token loss of one layer: embedding, RMSNorm, rotary grouped attention, SwiGLU, tied output."""
-    import torch
-    import torch.nn.functional as F
 
     def heads(name: str, count: int) -> "torch.Tensor":
         return F.linear(normed, weights[name]).view(*normed.shape[:2], count, -1).transpose(1, 2)

@@ -24,12 +24,10 @@ import functools
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from penname.corpus.pieces import Piece
-
-if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
 
 
 def names(text: str, separator: str | None = None) -> frozenset[str]:
@@ -342,7 +340,6 @@ DROP, LINE_END, PLAIN, INLINE, BLOCK, BLOCK_PLUS = range(6)
 @functools.cache
 def roles() -> dict[int, tuple[int, str]]:
     """Return what is to be done with each element that Lexbor knows, by its number there."""
-    from selectolax.lexbor import LexborHTMLParser
 
     parser, tags = LexborHTMLParser("<p>"), [*BLOCKS, *DROPPED, *_SPECIAL_INLINES, *_PLAIN_NAMES, "br"]
     numbered = {parser.create_node(tag).tag_id: role_of(tag) for tag in tags}

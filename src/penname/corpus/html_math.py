@@ -10,12 +10,10 @@ In: the text of a `<sup>` or `<sub>` with the text around it, or a node of Lexbo
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+
+from selectolax.lexbor import LexborNode
 
 from penname.corpus.html_elements import names
-
-if TYPE_CHECKING:
-    from selectolax.lexbor import LexborNode
 
 _RAISED = str.maketrans("0123456789+-−–=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−–=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₌₍₎")

@@ -19,14 +19,11 @@ spelt straight afterwards.
 
 import functools
 import re
-from typing import TYPE_CHECKING
+
+from pyromark import Markdown, Options
 
 from penname.corpus.html import gather_html
 from penname.corpus.pieces import Gathered
-
-if TYPE_CHECKING:
-    from pyromark import Markdown
-
 
 _READ_MORE = re.compile("---READMORE---", re.IGNORECASE)
 # The size in `![alt](address =WxH "title")`: Publii has taught its parser to read it, others stumble over it.
@@ -117,7 +114,6 @@ def gather_markdown(source: str, into: Gathered, *, code: bool = False) -> None:
 
 @functools.cache
 def _renderer() -> "Markdown":
-    from pyromark import Markdown, Options
 
     return Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH | Options.ENABLE_TASKLISTS)
 

@@ -24,6 +24,7 @@ from penname.core.workspace import Step, Workspace, default_folder, file_hashes,
 from penname.corpus.masked import Masked
 from penname.corpus.read import CleanPost, Head, Reading, ReadOptions, read_blog
 from penname.corpus.split import SIDES, TRAIN, Split, split_posts
+from penname.corpus.tokenizer import train_tokenizer
 from penname.sources.find import opened
 from penname.sources.post import LIVE, Source
 
@@ -269,7 +270,6 @@ def _tokenizer_step(prepared: Prepared, options: PrepareOptions) -> None:
         size, reason = options.vocabulary, "as asked for"
 
     def work() -> None:
-        from penname.corpus.tokenizer import train_tokenizer
 
         with events.task("Training the tokenizer"):
             tokenizer = train_tokenizer((post.document for post in _training(prepared.workspace)), size)

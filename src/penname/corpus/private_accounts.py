@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from stdnum import iban, luhn, numdb
+
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{2}|[a-z]{2})\d{2}(?=[ A-Za-z0-9-])")
 _IBAN_REACH = 60  # an IBAN of 34 signs in groups of four, with a space or a hyphen between them
 _CARD = re.compile(
@@ -59,14 +61,12 @@ def _end_of_iban(flat: str, start: int) -> int:
 @cache
 def _iban_length(country: str) -> int:
     """How many signs an account number of a country has; 0 where there is no such country."""
-    from stdnum import numdb
 
     found = numdb.get("iban").info(country)[0][1].get("bban", "")
     return 4 + sum(map(int, re.findall(r"(\d+)!", found))) if found else 0
 
 
 def _is_iban(signs: str) -> bool:
-    from stdnum import iban
 
     valid: bool = iban.is_valid(signs, check_country=False)
     return valid
@@ -74,6 +74,5 @@ def _is_iban(signs: str) -> bool:
 
 def _is_card(digits: str) -> bool:
     """Whether digits have an issuer's beginning, that issuer's length and the right check digit."""
-    from stdnum import luhn
 
     return _ISSUERS.fullmatch(digits) is not None and luhn.is_valid(digits)

@@ -329,7 +329,6 @@ def _signature(shingles: "Hashes") -> "NDArray[np.uint32]":
 
 def _similarity(one: "Hashes", other: "Hashes") -> float:
     """Return the similarity of two sets of shingles (`Duplicate`), 0 when it is below both limits."""
-    import numpy as np
 
     common = len(np.intersect1d(one, other, assume_unique=True))
     jaccard = common / (len(one) + len(other) - common)
@@ -372,7 +371,6 @@ class _Shingles:
         self._bytes = 0
 
     def of(self, place: int) -> "Hashes":
-        import numpy as np
 
         if place not in self._held:
             found = np.unique(shingles_of(self._texts[place][1]))
@@ -394,7 +392,6 @@ def _pairs(sketch: _Sketch, rank: dict[int, int]) -> Iterator[tuple[int, int]]:
 
 def _groups_of_bands(sketch: _Sketch) -> Iterator[list[int]]:
     """Yield groups of places whose MinHash signatures agree in all rows of a band."""
-    import numpy as np
 
     table = np.frombuffer(sketch.signatures, dtype=np.uint32).reshape(-1, _BANDS * _ROWS)
     places = _numbers(sketch.signed)
@@ -416,7 +413,6 @@ def _groups_of_paragraphs(sketch: _Sketch) -> Iterator[list[int]]:
 
 def _numbers(values: "array[int]") -> "NDArray[np.integer]":
     """Look at an array as numpy does, without a copy."""
-    import numpy as np
 
     return np.frombuffer(values, dtype=values.typecode) if values else np.empty(0, dtype=values.typecode)
 
@@ -425,7 +421,6 @@ def _groups_of_equals(
     keys: "NDArray[np.integer]", places: "NDArray[np.integer]", fewest: int = 2
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield each key that occurs at least `fewest` times, and the places where it occurs, in order."""
-    import numpy as np
 
     if not len(keys):
         return

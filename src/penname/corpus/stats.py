@@ -30,6 +30,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import py3langid
+
 from penname.core import events
 from penname.corpus.read import CleanPost, Head, LeftOut, Reading
 from penname.corpus.repeats import Boilerplate
@@ -92,7 +94,6 @@ def language_of(text: str) -> str:
     weight = sum(4 if "\u3040" <= sign <= "\ud7ff" else 1 for sign in part if sign.isalpha())
     if weight < _LEAST_LETTERS:
         return UNKNOWN
-    import py3langid  # loads numpy and its model on first use
 
     return str(py3langid.classify(part)[0])
 

@@ -6,13 +6,12 @@ In: `Stats` and a rich `Console`. Out: text on the console, nothing else.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from penname.corpus.stats import GOOD, REFUSE, VOICE, Stats
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 _BAR = 30  # characters of the longest bar
 _TAGS = 12
@@ -36,7 +35,6 @@ def print_stats(stats: Stats, console: "Console") -> None:
 
 def _show(console: "Console", title: str, table: "Table") -> None:
     """Print a table below its title, or nothing when it has no rows."""
-    from rich.text import Text
 
     if table.row_count:
         console.print(Text(f"\n{title}", style="bold"))
@@ -45,7 +43,6 @@ def _show(console: "Console", title: str, table: "Table") -> None:
 
 def _table(*columns: str) -> "Table":
     """A plain table; a column whose name starts with `>` is aligned to the right."""
-    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for column in columns:
@@ -56,7 +53,6 @@ def _table(*columns: str) -> "Table":
 
 def _add(table: "Table", *cells: object) -> None:
     """Add a row of plain text: what a blogger wrote in brackets is not mark-up for the terminal."""
-    from rich.text import Text
 
     table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in cells))
 
@@ -156,7 +152,6 @@ def _count(reasons: Iterable[str]) -> dict[str, int]:
 
 
 def _print_verdict(stats: Stats, console: "Console") -> None:
-    from rich.text import Text
 
     colour = {GOOD: "green", VOICE: "green", REFUSE: "red"}.get(stats.verdict.level, "yellow")
     console.print(Text("\nIs it enough?", style="bold"))

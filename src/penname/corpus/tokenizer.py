@@ -23,16 +23,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from penname.core.errors import InputError, PennameError
 from penname.corpus.tokenizer_parts import LARGEST, checked_parts
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 
 def open_text(path: Path) -> IO[str]:
@@ -93,7 +91,6 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 16_384, min_frequenc
     than `vocab_size` when the texts hold fewer frequent pairs. Words of more than 256 letters, and as long runs of
     signs, are passed over: that they can be encoded does not depend on the training.
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -135,7 +132,6 @@ def load_tokenizer(folder: Path) -> "Tokenizer":
 
 def checked_tokenizer(text: str, named: str) -> "Tokenizer":
     """The tokenizer that `text` describes as JSON, checked part by part and tried out; `named` is for messages."""
-    from tokenizers import Tokenizer
 
     with _telling(f"{named} is not a tokenizer that can be read"):
         tokenizer = Tokenizer.from_str(checked_parts(text))

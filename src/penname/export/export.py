@@ -15,6 +15,7 @@ from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import replacing, settle_folder
 from penname.model.folder import LoadedModel, is_ours, save_model
+from penname.model.gguf import write_gguf
 from penname.model.hf_config import shown
 
 GGUFType = Literal["q8_0", "q5_0", "q4_0", "f16", "f32"]
@@ -74,7 +75,6 @@ def export_gguf(loaded: LoadedModel, out: Path, dtype: GGUFType = "q8_0") -> Pat
     Raises `InputError` for a model or tokenizer that llama.cpp has no name for, and when another file is in the way;
     `PennameError` when the package `gguf` is not installed.
     """
-    from penname.model.gguf import write_gguf
 
     if dtype not in get_args(GGUFType):
         raise InputError(f"There is no GGUF type called {dtype!r} here: use {', '.join(get_args(GGUFType))}.")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from penname.corpus.words import Passage
 
@@ -68,7 +69,6 @@ def real_vs_generated(
 
 def gram(texts: Sequence[str]) -> Floats:
     """Cosine similarities of `texts` (n, n) over hashed character 3- to 5-grams, log counts times idf."""
-    import torch
 
     features = np.zeros((len(texts), 1 << _BITS), np.float32)
     spread = np.zeros(1 << _BITS, np.int64)
@@ -143,7 +143,6 @@ def area_under_curve(real: Floats, generated: Floats) -> float:
 def _solve(system: Floats, wanted: Floats) -> Floats:
     """Solve a small system on one thread: where others are at work, threads that wait for each other took 15 times
     as long."""
-    import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -39,6 +39,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from penname.core import events
 from penname.core.device import Device
@@ -217,7 +218,6 @@ def measure_baselines(subject: Subject, posts: Sequence[str], parts: Parts, opti
     written = loaded.tokenizer.to_str()
 
     def ngram() -> list[float]:
-        from tokenizers import Tokenizer
 
         # One of its own: encoding changes a flag of the tokenizer, and another thread may be encoding.
         tokenizer = Tokenizer.from_str(written)

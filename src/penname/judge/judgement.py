@@ -39,6 +39,7 @@ from penname.judge.style import sentence_lengths
 from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, texts_key
 from penname.judge.thread import Sense, Thread, find_common, measure_sense, read_threads
 from penname.judge.voice import Voice, measure_voice
+from penname.model.score import score_texts
 from penname.write.copying import CopyIndex, CopyReport, copy_report
 from penname.write.guard import CopyGuard
 
@@ -236,7 +237,6 @@ def _base_bits(subject: Subject, passages: Passages, parts: Parts, device: Devic
     texts = [each.text for each in passages.guarded if each.text][:_SCORED]
 
     def work() -> Any:
-        from penname.model.score import score_texts
 
         loaded = base.loaded
         loaded.model.to(device.torch)

@@ -46,7 +46,7 @@ from penname.judge.target import Check, Limit, check_figures, find_limits, is_ed
 from penname.judge.verdict import find_verdict, headline
 from penname.model.base import base_folder, base_is_shipped, general_texts, load_base, replay_texts
 from penname.model.folder import load_model
-from penname.train.blog import Trained, TrainOptions
+from penname.train.options import Trained, TrainOptions
 
 _NOT_FIGURES = ("blog", "date", "penname", "device", "seed", "verdict")
 COLUMNS = (

@@ -23,6 +23,8 @@ from penname.core.files import parse_json, read_text
 from penname.corpus.prepare import PreparedPost
 from penname.corpus.tokenizer import encode_plain
 from penname.judge.subject import JudgeOptions, Parts, Subject, sampling_settings, texts_key
+from penname.write.examples import Examples
+from penname.write.generate import generate_batch
 from penname.write.guard import CopyGuard, GuardedText
 
 if TYPE_CHECKING:
@@ -155,7 +157,6 @@ def write_passages(subject: Subject, parts: Parts, guard: CopyGuard, device: Dev
     }
 
     def work() -> Any:
-        from penname.write.examples import Examples
 
         loaded.model.to(device.torch)
         posts = [(post.title, post.text) for post in subject.training] if options.examples else []
@@ -189,8 +190,6 @@ def _write_control(
     }
 
     def work() -> Any:
-        from penname.write.examples import Examples
-        from penname.write.generate import generate_batch
 
         loaded = base.loaded
         loaded.model.to(device.torch)
@@ -226,7 +225,6 @@ def _write_both(
     words: int,
 ) -> tuple[list[Written], list[Written]]:
     """The passages without the guard, and with it."""
-    from penname.write.generate import generate_batch
 
     watchers = [_Watcher(guard) for _ in openings]
     drafts = generate_batch(

@@ -34,6 +34,8 @@ from penname.corpus.masked import Masked
 from penname.corpus.private import find_private
 from penname.corpus.tokenizer import encode_all, encode_plain
 from penname.judge.subject import JudgeOptions, Parts, Subject, texts_key
+from penname.model.score import score_texts
+from penname.write.generate import continue_greedy
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel
@@ -286,7 +288,6 @@ def measure_extraction(subject: Subject, parts: Parts, device: Device, options: 
     }
 
     def work() -> Any:
-        from penname.write.generate import continue_greedy
 
         loaded.model.to(device.torch)
         with events.task("Trying to extract training posts", total=len(tried), unit="posts") as advance:
@@ -325,8 +326,6 @@ def check_canaries(
     `others` with secrets of the same kind (Carlini et al. 2019). A secret that was not learned has about 1 bit of
     exposure; `log2(others + 1)` is the most.
     """
-    from penname.model.score import score_texts
-    from penname.write.generate import continue_greedy
 
     prefixes = [encode_plain(loaded.tokenizer, canary.prefix.rstrip()) for canary in canaries]
     outputs = continue_greedy(loaded.model, prefixes, 60, device, end=loaded.end) if canaries else []

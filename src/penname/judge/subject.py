@@ -32,6 +32,7 @@ from penname.core.files import parse_json, read_text, write_json
 from penname.core.workspace import content_hash
 from penname.corpus.masked import Masked
 from penname.corpus.prepare import PreparedPost
+from penname.model.folder import settings_from
 
 if TYPE_CHECKING:
     from penname.model.folder import LoadedModel, SamplingSettings
@@ -238,6 +239,5 @@ class Subject:
 
 def sampling_settings(options: JudgeOptions, generation: dict[str, Any], tokens: int) -> "SamplingSettings":
     """What the model folder says, as `penname write` takes it, unless the options say otherwise."""
-    from penname.model.folder import settings_from
 
     return settings_from(generation, {**options.sampling, "max_tokens": tokens, "seed": options.seed})

@@ -16,8 +16,11 @@ import bz2
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from penname.core.device import Device
 from penname.core.errors import InputError, PennameError
@@ -38,9 +41,6 @@ from penname.model.quantise import (
     write_packed,
 )
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 WEIGHTS = "weights.safetensors"
 TOKENIZER = "tokenizer.json"
 CARD = "card.md"
@@ -55,7 +55,6 @@ LARGEST = 34 * 2**20
 @cache
 def base_folder() -> Path:
     """Where the shipped base lies, or would lie."""
-    from importlib.resources import files
 
     return Path(str(files("penname"))) / "data" / "base"
 

@@ -26,9 +26,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 
 from penname import __version__
 from penname.core import events
@@ -41,10 +42,6 @@ from penname.model.hf_config import config_fields, read_config, read_json_file, 
 from penname.model.hf_weights import INDEX, MERGE, WEIGHTS, named_weights, read_weights
 from penname.model.origin import KEY, NO_ORIGIN, Origin, as_field, folder_origin, with_origin
 from penname.model.weights import SUMS, check_sums, is_from_penname, write_sums, write_weights
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 
 FROM_FOLDER = ("temperature", "top_k", "top_p", "min_p", "word_min_p", "repetition_penalty", "sequence_penalty")
 """The settings that `generation_config.json` may hold."""

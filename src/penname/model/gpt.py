@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from penname.model import kernels
 
@@ -268,8 +269,6 @@ class GPT(nn.Module):
         rotary = self.rotary(start, ids.size(1), x)
         for index, layer in enumerate(self.model.layers):
             if self.checkpointing and self.training:
-                from torch.utils.checkpoint import checkpoint
-
                 x = checkpoint(layer, x, rotary, causal, None, index, dropout, use_reentrant=False)
             else:
                 x = layer(x, rotary, causal, cache, index, dropout)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from penname.core.errors import InputError, PennameError
-from penname.core.probe import free_memory
+from penname.core.machine import free_memory
 from penname.model.gpt import GPT, GPTConfig, rotary_tables
 from penname.model.hf_config import read_json_file, shown
 
@@ -168,7 +169,6 @@ def _parts(folder: Path) -> list[Path]:
 
 def _headers(folder: Path, files: list[Path]) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and number format of every weight by its plain name, read from the headers alone."""
-    from safetensors import SafetensorError, safe_open
 
     found: dict[str, tuple[tuple[int, ...], str]] = {}
     for path in files:
@@ -253,7 +253,6 @@ def check_room(config: GPTConfig, folder: Path) -> None:
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:

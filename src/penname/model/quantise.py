@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from penname.core.errors import InputError
@@ -244,7 +245,6 @@ def read_header(path: Path, remedy: str = REMEDY) -> PackedHeader:
 
     Raises `InputError` for the first thing that cannot be, with `remedy` at its end.
     """
-    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
@@ -263,7 +263,6 @@ def read_packed(
 
     Shapes are compared with the bytes there are before anything is allocated; `header` is what `read_header` found.
     """
-    from safetensors import SafetensorError, safe_open
 
     header = header or read_header(path, remedy)
     weights: dict[str, Tensor] = {}

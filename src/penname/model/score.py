@@ -15,16 +15,18 @@ In: text files, a loaded model, a device. Out: a plain object, ready for JSON.
     # {"bits_per_byte": 1.31, "bytes": 5120, "tokens": 1234, "files": [{"path": "post.txt", ...}]}
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from tokenizers import Tokenizer
 
 from penname.core import events
 from penname.core.device import Device
@@ -32,10 +34,6 @@ from penname.core.errors import InputError
 from penname.corpus.tokenizer import encode_plain, read_documents
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 
 Floats = npt.NDArray[np.float32]
 _LARGE_ROOM = 4 * 2**30
@@ -197,7 +195,6 @@ def _nats(model: GPT, ids: torch.Tensor, places: torch.Tensor, values_at_once: i
 
 
 def _progress(show: bool, count: int) -> Any:
-    import contextlib
 
     return events.task("Scoring", total=count, unit="tokens") if show else contextlib.nullcontext(lambda _count: None)
 

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from penname.core.errors import InputError
@@ -46,7 +48,6 @@ def blend(average: Mapping[str, Tensor], model: nn.Module, share: float) -> None
 
 def write_weights(weights: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write a safetensors file; the same weights and `metadata` give the same bytes."""
-    from safetensors.torch import save_file
 
     save_file(dict(weights), path, metadata=dict(metadata) if metadata else None)
     if metadata and len(metadata) > 1:
@@ -90,7 +91,6 @@ def check_sums(folder: Path) -> None:
 
 def is_from_penname(weights: Path) -> bool:
     """Whether a file says that `save_model` wrote it."""
-    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(weights, framework="pt") as file:

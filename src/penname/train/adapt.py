@@ -8,12 +8,13 @@ The adaptation is one more decay phase of the base's own schedule: blog and repl
 learning rate falling to zero, the state that is best on held-out posts kept.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from penname.core.device import Device
 from penname.corpus.tokenizer import Encoded, encode_plain
@@ -22,12 +23,6 @@ from penname.model.score import token_nats
 from penname.train.batches import Mixture, Stream
 from penname.train.loop import Fitted, Run, train
 from penname.train.plan import SAVE_EVERY, Plan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tokenizers import Tokenizer
-
 
 _BYTES_PER_TOKEN = 4.3
 """Of the base's own text, roughly."""

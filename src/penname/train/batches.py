@@ -29,11 +29,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from penname.core import events
@@ -41,10 +42,6 @@ from penname.core.errors import InputError
 from penname.core.files import read_json, replacing, write_json
 from penname.corpus.tokenizer import end_id, iter_encoded, read_documents
 from penname.train import parallel
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 
 Ids = npt.NDArray[Any]
 Longs = npt.NDArray[np.int64]

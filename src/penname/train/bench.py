@@ -15,17 +15,20 @@ import platform
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from penname import __version__
 from penname.core import events
 from penname.core.device import Device, find_devices
 from penname.core.files import write_json
 from penname.core.terminal import say
+from penname.model.base import load_base
+from penname.model.folder import LoadedModel, SamplingSettings
+from penname.train.measure import fit_device, matrix_rate, measure_speeds, memory_rate
 from penname.train.plan import Row, basis, estimates, measured_row, share_of_peak, story
-
-if TYPE_CHECKING:
-    from penname.model.folder import LoadedModel
+from penname.write.generate import generate_batch
 
 _WRITTEN = 48
 """Tokens written to measure how fast."""
@@ -83,9 +86,6 @@ class Bench:
 
 def bench(wanted: str = "auto") -> Bench:
     """Measure every device here (`auto`), or the one that is `wanted`. Raises `InputError` when that one is absent."""
-    import torch
-
-    from penname.model.base import load_base
 
     started = time.monotonic()
     devices, absent = find_devices(wanted)
@@ -123,7 +123,6 @@ def _share(speeds: list[DeviceSpeed]) -> tuple[float | None, str]:
 
 
 def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
-    from penname.train.measure import fit_device, matrix_rate, measure_speeds, memory_rate
 
     context = 512 if device.slow else 1024
     precisions = [name for name in device.precisions if name != "fp16" or not device.slow]
@@ -159,8 +158,6 @@ def _measured(device: Device, loaded: "LoadedModel") -> DeviceSpeed:
 
 def _written(device: Device, loaded: "LoadedModel", drafts: int) -> float:
     """Tokens a second of so many drafts at once; the first call, which warms up, does not count."""
-    from penname.model.folder import SamplingSettings
-    from penname.write.generate import generate_batch
 
     spent = 0.0
     for tokens in (4, _WRITTEN):

@@ -7,190 +7,50 @@ the posts, plans within the time, adapts the base (or trains a small network fro
 on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
 """
 
-import contextlib
 import copy
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import cached_property, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import Tensor
 
 from penname import __version__
 from penname.core import events
 from penname.core.device import Device, pick_device
-from penname.core.errors import InputError
 from penname.core.files import read_json, write_json
-from penname.core.probe import spare
-from penname.core.workspace import Step, Workspace, content_hash, run_step
-from penname.corpus.prepare import Prepared, PrepareOptions, prepare, workspace_for
-from penname.corpus.read import ReadOptions
-from penname.corpus.stats import main_language
-from penname.sources.find import open_source
-from penname.sources.post import Source
-from penname.train.ahead import Begun, begin
+from penname.core.machine import spare
+from penname.core.workspace import Workspace, content_hash
+from penname.corpus.prepare import Prepared
+from penname.corpus.tokenizer import encode, encode_replay, end_id, load_tokenizer
+from penname.model.base import base_folder, base_is_shipped, general_texts, load_base, replay_texts
+from penname.model.folder import RECOMMENDED, LoadedModel, SamplingSettings, save_model
+from penname.model.gpt import GPT
+from penname.train.adapt import adapt, as_record, enough_text, small_shape, validator
+from penname.train.checkpoint import newest_checkpoint
+from penname.train.interpolate import Go, Look, go_back, settle
+from penname.train.loop import Fitted
+from penname.train.lora import low_rank
+from penname.train.measure import Fit, fit_device
+from penname.train.options import TrainOptions, deciding
+from penname.train.plan import Plan, Wishes, make_plan, make_scratch_plan, measure_speeds
+from penname.train.rule import open_rule
+from penname.train.settings import TrainSettings
+from penname.write.examples import Examples
+from penname.write.generate import generate_batch
+from penname.write.word_balance import balanced
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from penname.model.folder import LoadedModel
-    from penname.model.gpt import GPT
-    from penname.train.interpolate import Go, Look
-    from penname.train.loop import Fitted
-    from penname.train.measure import Fit
-    from penname.train.plan import Plan
-
-TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
-LEAST_WORDS = 2_000
+Begun = Callable[[], tuple[Device | None, LoadedModel | None]]
+"""Waits for the device and the network that were begun while the posts were read; None for what was not."""
 _CPU_MINUTES = 10.0
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """How a blog is learned; None leaves the choice to the plan."""
-
-    workspace: Path | None = None
-    """The blog's workspace."""
-    read: ReadOptions = field(default_factory=ReadOptions)
-    """What is read."""
-    how: str = "hash"
-    """How posts are held out: `hash` or `newest`."""
-    cap: float = 0.2
-    """Largest share of a pass that one post may take."""
-    base: Path | None = None
-    """A local model folder to adapt instead of the shipped base."""
-    from_scratch: bool = False
-    """Train a small network on the blog alone."""
-    minutes: float | None = None
-    """The time that training may take; on a CPU 10 unless given."""
-    steps: int | None = None
-    """Optimizer steps, instead of a time."""
-    passes: float | None = None
-    """Passes over the training posts."""
-    share: float | None = None
-    """Share of each batch that is blog; the rest replays the base's text."""
-    rate: float | None = None
-    """Peak learning rate."""
-    dropout: float | None = None
-    """Share of activations dropped."""
-    goldfish: int = 0
-    """Leave one target in this many out of the loss, so that posts cannot be learned by heart."""
-    strength: float | None = None
-    """How far to go from the base (0) to the adapted model (1); None: as far as is best (`train/interpolate.py`)."""
-    device: str = "auto"
-    """Where to train."""
-    memory: float | None = None
-    """GB (10^9 bytes) that the program may take: main memory on a CPU, else the device's; None: what is free."""
-    seed: int = 1
-    """Seed of everything random."""
-    anyway: bool = False
-    """Train although the blog is too small, or in another language than the base."""
-    again: bool = False
-    """Train although nothing has changed."""
-
-    def check(self) -> None:
-        """Raise one `InputError` that lists all that is wrong."""
-        wrong = []
-        if self.minutes is not None and self.minutes <= 0:
-            wrong.append(f"--minutes must be above 0, not {self.minutes:g}")
-        if self.steps is not None and self.steps < 1:
-            wrong.append(f"--steps must be at least 1, not {self.steps}")
-        if self.passes is not None and self.passes <= 0:
-            wrong.append(f"--passes must be above 0, not {self.passes:g}")
-        if self.memory is not None and self.memory <= 0:
-            wrong.append(f"--memory must be above 0 GB, not {self.memory:g}")
-        if self.share is not None and not 0 < self.share <= 1:
-            wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
-        if self.strength is not None and not 0 <= self.strength <= 1:
-            wrong.append(f"--strength is between 0 and 1, not {self.strength:g}")
-        if self.from_scratch and self.base is not None:
-            wrong.append("--from-scratch and --base cannot go together")
-        if wrong:
-            raise InputError("This cannot be trained: " + "; ".join(wrong) + ".")
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A workspace with a model, and whether anything was trained this time."""
-
-    workspace: Workspace
-    done: bool
-
-
-def train_site(site: Path, options: TrainOptions) -> Trained:
-    """Prepare, plan, train and save. Raises `InputError` for unusable input, `Interrupted` after Ctrl-C, saved."""
-    options.check()
-    with prepared_site(site, options, "penname train") as (prepared, begun):
-        inputs = {"penname": __version__, "corpus": prepared.corpus, **_deciding(options)}
-        place = prepared.workspace
-        done = run_step(place, TRAIN, inputs, lambda: _train(prepared, options, inputs, begun), options.again)
-        return Trained(place, done)
-
-
-def plan_site(site: Path, options: TrainOptions) -> "Plan":
-    """What `train_site` would do; the posts are prepared, the speed is measured, nothing is trained."""
-    options.check()
-    with prepared_site(site, options, "penname plan") as (prepared, begun):
-        return _Job(prepared, options, begun).plan()
-
-
-@contextlib.contextmanager
-def prepared_site(site: Path, options: TrainOptions, who: str) -> Iterator[tuple[Prepared, Begun]]:
-    """Keep a site's workspace, its posts prepared, for the length of the block; the site is read once, then closed."""
-    with contextlib.ExitStack() as kept:
-        with open_source(site, options.read.wanted) as source:
-            workspace = workspace_for(source, options.workspace)
-            kept.enter_context(workspace.at_work(who))
-            begun = _begin(options)
-            prepared = prepared_blog(source, workspace, options)
-        yield prepared, begun
-
-
-def prepared_blog(site: Path | Source, workspace: Workspace, options: TrainOptions) -> Prepared:
-    """The posts, split and ready, if they are enough and in the base's language; an `InputError` says what is not."""
-    chosen = PrepareOptions(read=options.read, how=options.how, cap=options.cap, tokenizer=options.from_scratch)
-    prepared = prepare(site, workspace, chosen)
-    words = sum(post.words for post in prepared.side("train"))
-    if words < LEAST_WORDS and not options.anyway:
-        raise InputError(
-            f"The blog gives {words:,} words to learn from, fewer than {LEAST_WORDS:,}: a model would repeat them or "
-            "ignore them. Write more, or use --anyway."
-        )
-    knows_english_only = not options.from_scratch and options.base is None and not options.anyway
-    most = main_language(post.text for post in prepared.side("train")) if knows_english_only else "en"
-    if most not in ("en", "unknown"):
-        raise InputError(
-            f"The blog is mostly in another language ({most}) than the base, which knows English only: use "
-            "--from-scratch, give a base of that language with --base, or use --anyway."
-        )
-    return prepared
-
-
-def _deciding(options: TrainOptions) -> dict[str, Any]:
-    """The options that decide what is learned."""
-    others = ("workspace", "read", "how", "device", "memory", "again", "anyway")
-    chosen = {name: value for name, value in vars(options).items() if name not in others}
-    return {**chosen, "base": str(options.base) if options.base else None}
-
-
-def _begin(options: TrainOptions) -> Begun:
-    """Begin with what does not depend on the posts; a network from scratch does."""
-
-    def load() -> "LoadedModel":
-        from penname.model.base import load_base
-
-        return load_base(options.base)
-
-    return begin(options.device, None if options.from_scratch else load)
 
 
 class _Job:
     """One training: the device, the network, the encoded texts."""
 
     def __init__(self, prepared: Prepared, options: TrainOptions, begun: Begun) -> None:
-        from penname.corpus.tokenizer import encode
-
         self.prepared, self.options, self.started = prepared, options, time.monotonic()
         device, loaded = begun()
         self.device = device or pick_device(options.device, options.steps is not None)
@@ -207,14 +67,9 @@ class _Job:
             self.blog = encode(self.loaded.tokenizer, [post.document for post in posts], self.loaded.end)
 
     def _load(self) -> "LoadedModel":
-        from penname.model.base import load_base
 
         if not self.options.from_scratch:
             return load_base(self.options.base)
-        from penname.corpus.tokenizer import end_id, load_tokenizer
-        from penname.model.folder import LoadedModel
-        from penname.model.gpt import GPT
-        from penname.train.adapt import small_shape
 
         folder = self.prepared.workspace.folder
         tokenizer = load_tokenizer(folder)
@@ -230,7 +85,6 @@ class _Job:
     @property
     def open(self) -> bool:
         """Whether the base is an open model: not the one that came with penname, nor one made like it."""
-        from penname.model.base import base_is_shipped
 
         return self.options.base is not None and not base_is_shipped(self.options.base)
 
@@ -245,8 +99,6 @@ class _Job:
 
     def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
         """A look at general text, and what the base sees there; None where it is not needed or there is none."""
-        from penname.model.base import base_folder, general_texts
-        from penname.train.adapt import validator
 
         if self.options.strength is not None or self.options.from_scratch:
             return None, None
@@ -259,9 +111,6 @@ class _Job:
 
     def plan(self) -> "Plan":
         """Measure every part of a run and fit the run to time and memory."""
-        from penname.train.lora import low_rank
-        from penname.train.plan import make_plan, make_scratch_plan, measure_speeds
-        from penname.train.rule import open_rule
 
         options, device, config = self.options, self.device, self.loaded.config
         context = min(config.max_position_embeddings, 512 if device.slow else 1024)
@@ -302,7 +151,6 @@ class _Job:
 
     def fit(self, context: int) -> "Fit":
         """How the run goes into memory, the network moved to the device if its weights go there whole."""
-        from penname.train.measure import fit_device
 
         device, config, most = self.device, self.loaded.config, int((self.options.memory or 0) * 1e9)
         if self.options.memory:
@@ -315,7 +163,6 @@ class _Job:
 
     def wishes(self) -> Any:
         """What the user set."""
-        from penname.train.plan import Wishes
 
         o = self.options
         minutes = o.minutes
@@ -325,12 +172,8 @@ class _Job:
         return Wishes(seconds, o.steps, o.passes, o.share, o.rate, o.dropout, o.goldfish, False, o.seed)
 
 
-def _train(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
-    from penname.corpus.tokenizer import encode_replay
-    from penname.model.base import replay_texts
-    from penname.train.adapt import adapt, as_record, enough_text, validator
-    from penname.train.lora import low_rank
-
+def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, Any], begun: Begun) -> None:
+    """Plan, adapt (or train from scratch), settle how far to go, save: `model/` and `training.json`."""
     workspace = prepared.workspace
     job = _Job(prepared, options, begun)
     plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
@@ -383,7 +226,6 @@ def _settled(
     before: float | None,
 ) -> dict[str, Any]:
     """Go back towards the base, as far as was asked or as is best; what the record says of it."""
-    from penname.train.interpolate import go_back, settle
 
     if options.strength is not None:
         (base if callable(base) else partial(go_back, fitted.model, base))(options.strength)
@@ -408,11 +250,13 @@ def _settled(
     }
 
 
+def plan_prepared(prepared: Prepared, options: TrainOptions, begun: Begun) -> "Plan":
+    """What training on these posts would do: the speed is measured, nothing is trained."""
+    return _Job(prepared, options, begun).plan()
+
+
 def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
     """The plan of a run that was stopped, so that it goes on as it began; else a new one."""
-    from penname.train.checkpoint import newest_checkpoint
-    from penname.train.plan import Plan
-    from penname.train.settings import TrainSettings
 
     path = workspace.checkpoints / "plan.json"
     if path.is_file() and newest_checkpoint(workspace.checkpoints) is not None:
@@ -431,9 +275,6 @@ def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
 
 def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Callable[[GPT], str]":
     """A function that shows how the model would begin a post: the same title and seed each time."""
-    from penname.model.folder import SamplingSettings
-    from penname.write.examples import Examples
-    from penname.write.generate import generate_batch
 
     training = prepared.side("train")
     title = (prepared.side("validation") or training)[0].title or "Notes"
@@ -450,8 +291,6 @@ def _sampler(loaded: "LoadedModel", prepared: Prepared, device: Device) -> "Call
 
 
 def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], model: "GPT") -> None:
-    from penname.model.folder import RECOMMENDED, save_model
-    from penname.write.word_balance import balanced
 
     workspace = prepared.workspace
     card = _card(prepared, job, record)
@@ -472,7 +311,7 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
     device = job.device
     about = {"device": device.name, "precision": device.precision, "threads": device.threads, "seed": job.options.seed}
     write_json(workspace.folder / "training.json", record | about)
-    workspace.write(settings=workspace.read().get("settings", {}) | {"train": _deciding(job.options)})
+    workspace.write(settings=workspace.read().get("settings", {}) | {"train": deciding(job.options)})
     best = record["best_validation_bits_per_byte"]
     figure = f", {best:.3f} bits per byte on held-out posts" if best else ""
     events.note(f"Trained {record['steps']:,} steps in {record['seconds']:.0f} s{figure}: {workspace.model}.")

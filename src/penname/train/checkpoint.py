@@ -29,7 +29,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from penname.core.errors import PennameError
-from penname.core.files import is_disk_full, parse_json, read_text
+from penname.core.files import is_disk_full, parse_json, read_text, replacing
 
 
 class Best:
@@ -51,9 +51,6 @@ class Best:
         if self.path is None:
             self.held = weights
             return
-        from safetensors.torch import save_file
-
-        from penname.core.files import replacing
 
         with replacing(self.path) as temporary:
             save_file({name: weight.contiguous() for name, weight in weights.items()}, temporary)
@@ -62,7 +59,6 @@ class Best:
         """The kept weights by name; empty when there are none."""
         if not self.kept or self.path is None:
             return self.held or {}
-        from safetensors.torch import load_file
 
         return load_file(self.path)
 

@@ -10,17 +10,14 @@ token that the old tokenizer has not gets the mean of the old tokens that spell 
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from penname.core.errors import InputError
 from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT, GPTConfig
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 _SAME = (

@@ -24,7 +24,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -35,12 +34,9 @@ from penname.core.errors import InputError
 from penname.model.gpt import GPT, GPTConfig
 from penname.model.score import token_nats
 from penname.train.batches import Mixture, Stream
+from penname.train.loop import Run, Trainer
 from penname.train.loss import slice_rows
 from penname.train.settings import TrainSettings
-
-if TYPE_CHECKING:
-    from penname.train.loop import Trainer
-
 
 _SPARE = 0.92
 """Share of the room that a plan fills; what allocators waste takes the rest."""
@@ -316,7 +312,6 @@ def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
 
 def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | None = None) -> "Trainer":
     """A run that learns nothing; `anchor` says what it expects of half of the rows."""
-    from penname.train.loop import Run, Trainer
 
     ids = np.arange(context * 4 + 1) % model.config.vocab_size
     stream = Stream(ids, np.array([ids.size], np.int64), context, 0)

@@ -13,10 +13,11 @@ text is kept.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from penname.core import events
@@ -28,9 +29,6 @@ from penname.model.score import score_texts, total
 from penname.model.weights import copied, put_back
 from penname.train.pretrain import Pretrained, find_texts, is_held_out
 from penname.train.settings import Recipe
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _LENGTH = 8_000
 """Characters of an excerpt."""

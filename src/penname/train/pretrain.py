@@ -20,10 +20,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from penname.core import events
 from penname.core.device import Device, pick_device
@@ -39,10 +40,6 @@ from penname.train.batches import Mixture, Shard, Stream, open_shards, write_sha
 from penname.train.grow import grown
 from penname.train.loop import Fitted, Run, train
 from penname.train.settings import Recipe, TrainSettings, load_recipe
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 
 _PARTS = ("model", "normalizer", "pre_tokenizer")
 """Of a tokenizer: what decides which ids a text becomes."""

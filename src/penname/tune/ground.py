@@ -12,12 +12,13 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penname.core import events
 from penname.core.device import Device
 from penname.corpus.tokenizer import Encoded, encode, encode_replay
 from penname.judge.subject import JudgeOptions, Subject
+from penname.model.folder import LoadedModel
 from penname.model.gpt import GPT
 from penname.model.weights import put_back
 from penname.train.adapt import enough_text, validator
@@ -26,9 +27,6 @@ from penname.train.measure import Speeds, fit_device, measure_speed
 from penname.train.plan import Plan, Wishes, make_plan
 from penname.tune.tunables import Values, default_values, tunables_for
 from penname.write.word_balance import balanced
-
-if TYPE_CHECKING:
-    from penname.model.folder import LoadedModel
 
 _EVALUATIONS = 4
 """Times that a trial looks at held-out posts, so that it can be stopped early."""

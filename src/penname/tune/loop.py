@@ -12,16 +12,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.trial import Trial
 
 from penname.core import events
 from penname.core.errors import Interrupted, PennameError
 from penname.core.terminal import clock
 from penname.core.workspace import Workspace
-from penname.judge.judgement import standard_errors
+from penname.judge.judgement import Judgement, standard_errors
 from penname.judge.judging import TARGET
-from penname.judge.subject import Parts
+from penname.judge.subject import Parts, Training
 from penname.judge.target import Check, Limit, check_figures, find_limits, read_target, write_target
+from penname.model.folder import load_model
 from penname.train.graphs import stop_on_interrupt
 from penname.tune.ground import Ground
 from penname.tune.ledger import make_rows, row_in_words, write_missing
@@ -52,11 +55,6 @@ from penname.tune.standing import (
 from penname.tune.study import Study, waiting_or_running
 from penname.tune.trial import Outcome, judge_trial, keep_model, run_trial
 from penname.tune.tunables import in_words
-
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
-    from penname.judge.judgement import Judgement
 
 FOLDER = "tune"
 """Of the workspace: the study's journal, and figures of the base that trials share."""
@@ -253,8 +251,6 @@ class Loop:
         """Judge the model that was there before the study began: a worse one does not take its place."""
         if self.study.remembered("kept") is not None or not (self.workspace.model / "config.json").is_file():
             return
-        from penname.judge.subject import Training
-        from penname.model.folder import load_model
 
         found = load_model(self.workspace.model, self.ground.device)
         if found.config != self.ground.model.config:

@@ -16,17 +16,16 @@ Golovin et al. 2017, who take the median), or as good as the default was there.
 """
 
 import random
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.pruners import BasePruner, NopPruner, PercentilePruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from penname.core.errors import InputError
 from penname.tune.tunables import Tunable, Values
-
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-
 
 JUDGED, PRUNED, FAILED, RUNNING, WAITING, STOPPED = "judged", "pruned", "failed", "running", "waiting", "stopped"
 """States of a trial; one that was stopped, or killed, is in line again under another number."""
@@ -188,9 +187,6 @@ def _leave_it(
 
 
 def _tpe(seed: int) -> "BaseSampler":
-    import warnings
-
-    from optuna.samplers import TPESampler
 
     with warnings.catch_warnings():
         # The options are marked as experimental: what they do is what is wanted, whatever becomes of their names.
@@ -204,13 +200,11 @@ def _startup() -> int:
 
 
 def _random(seed: int) -> "BaseSampler":
-    from optuna.samplers import RandomSampler
 
     return RandomSampler(seed=seed)
 
 
 def _best_third() -> "BasePruner":
-    from optuna.pruners import PercentilePruner
 
     return PercentilePruner(
         _GOES_ON,
@@ -221,6 +215,5 @@ def _best_third() -> "BasePruner":
 
 
 def _never() -> "BasePruner":
-    from optuna.pruners import NopPruner
 
     return NopPruner()

@@ -22,9 +22,10 @@ In: a study. Out: a plain object; reading it needs neither Optuna nor the models
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup, escape
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from penname.core.files import parse_json, read_text, write_json, write_text
 from penname.core.workspace import Workspace
@@ -32,11 +33,8 @@ from penname.judge.charts import WIDTH, Bar, bars, legend, round_ticks, short, s
 from penname.judge.page import Plot, Section, make_section, render_page
 from penname.tune.proposers import SEARCH, Record
 from penname.tune.standing import Champion, Standing, afterwards, find_standing
+from penname.tune.study import Study
 from penname.tune.tunables import Tunable, in_words
-
-if TYPE_CHECKING:
-    from penname.tune.study import Study
-
 
 _LEFT, _TOP, _BOTTOM = 52, 26, 208
 Trial = Mapping[str, Any]
@@ -357,7 +355,6 @@ def verdict(records: list[Record], standing: Standing, defaults: dict[str, float
 
 def importance(study: "Study", records: list[Record]) -> dict[str, float]:
     """How much each setting decides whether a trial is among the best (PED-ANOVA, Watanabe et al. 2023)."""
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     if sum(record.judged and record.group == SEARCH for record in records) < 5:
         return {}

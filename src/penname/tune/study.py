@@ -19,7 +19,12 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from penname.core import events
 from penname.core.errors import PennameError
@@ -27,11 +32,6 @@ from penname.core.files import locked
 from penname.tune.proposers import AGAIN, FAILED, JUDGED, PRUNED, RUNNING, SEARCH, STOPPED, WAITING, Proposer, Record
 from penname.tune.standing import DEFAULT_SEEDS
 from penname.tune.tunables import Tunable, Values
-
-if TYPE_CHECKING:
-    import optuna
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, Trial
 
 JOURNAL = "study.journal"
 _STATES = {"COMPLETE": JUDGED, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": WAITING}
@@ -99,32 +99,27 @@ class Study:
 
     def finish(self, trial: "Trial", objective: float, **found: Any) -> None:
         """A trial was judged."""
-        from optuna.trial import TrialState
 
         self._tell(trial, TrialState.COMPLETE, objective, found)
 
     def prune(self, trial: "Trial", **found: Any) -> None:
         """A trial was stopped early, for what it showed so far."""
-        from optuna.trial import TrialState
 
         self._tell(trial, TrialState.PRUNED, None, found)
 
     def fail(self, trial: "Trial", reason: str) -> None:
         """A trial could not be done: its settings are not tried again."""
-        from optuna.trial import TrialState
 
         self._tell(trial, TrialState.FAIL, None, {"reason": reason})
 
     def give_up(self, trial: "Trial") -> None:
         """A trial was stopped by the user: its settings are tried again, first of all."""
-        from optuna.trial import TrialState
 
         self._tell(trial, TrialState.FAIL, None, {"reason": STOPPED})
         self._again(self.study.get_trials(deepcopy=False)[trial.number])
 
     def revive(self) -> None:
         """Give up the trials whose process is gone, and put their settings in line again."""
-        from optuna.trial import TrialState
 
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             process = trial.user_attrs.get("process", "")
@@ -189,7 +184,6 @@ def open_study(
 
     Raises `PennameError` when the journal file cannot be read.
     """
-    import optuna
 
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -227,8 +221,6 @@ def study_names(folder: Path) -> list[str]:
 
 def open_storage(path: Path) -> "optuna.storages.JournalStorage":
     """Optuna's journal file, any torn last line taken off. Raises `PennameError` when it cannot be read."""
-    import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _mend(path)

@@ -6,6 +6,7 @@
 In: the plan that `penname train` would follow in the time of a trial. Out: the settings of a trial, by name.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,8 +46,6 @@ class Tunable:
     def spot(self, value: float) -> float:
         """Where in the range `value` lies, 0 to 1."""
         if self.log:
-            import math
-
             return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
         return (value - self.low) / (self.high - self.low)
 

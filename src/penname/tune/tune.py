@@ -12,7 +12,6 @@ import contextlib
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from penname.core import events
 from penname.core.device import Device, pick_device
@@ -21,12 +20,20 @@ from penname.core.terminal import clock
 from penname.core.workspace import Workspace, content_hash, file_hashes
 from penname.corpus.prepare import workspace_for
 from penname.corpus.read import ReadOptions
+from penname.judge.judging import TARGET, make_subject
+from penname.judge.subject import Candidate, JudgeOptions
+from penname.judge.target import is_edited
+from penname.model.base import base_folder, general_texts, load_base
 from penname.sources.find import open_source
-from penname.train.blog import TrainOptions, prepared_blog
-
-if TYPE_CHECKING:
-    from penname.judge.subject import JudgeOptions
-    from penname.tune.loop import Budget, Loop
+from penname.train.options import TrainOptions, prepared_blog
+from penname.tune.ground import Ground
+from penname.tune.ledger import make_rows
+from penname.tune.loop import FOLDER, Budget, Loop
+from penname.tune.proposers import find_proposer
+from penname.tune.report import PAGE, verdict
+from penname.tune.standing import afterwards, find_standing
+from penname.tune.study import open_study, study_names
+from penname.tune.tunables import OPTIONAL, TUNABLES
 
 _MINUTES, _MINUTES_SLOW = 10.0, 30.0
 """In all, on an accelerator and on a CPU."""
@@ -75,7 +82,6 @@ class TuneOptions:
 
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
-        from penname.tune.tunables import OPTIONAL, TUNABLES
 
         wrong = []
         if self.minutes is not None and self.minutes <= 0:
@@ -115,7 +121,6 @@ class TuneReport:
 def tune_site(site: Path, options: TuneOptions) -> TuneReport:
     """Prepare, then tune until the budget is spent. Raises `InputError` for unusable input, `Interrupted` after
     Ctrl-C, with everything written; the same call goes on."""
-    from penname.tune.proposers import find_proposer
 
     options.check()
     find_proposer(options.proposer)
@@ -133,13 +138,6 @@ def tune_site(site: Path, options: TuneOptions) -> TuneReport:
 
 def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> TuneReport:
     """Tune on a prepared workspace; `corpus` is the hash of its posts. The caller holds the lock."""
-    from penname.judge.judging import make_subject
-    from penname.judge.subject import Candidate
-    from penname.model.base import base_folder, general_texts, load_base
-    from penname.tune.ground import Ground
-    from penname.tune.loop import FOLDER, Loop
-    from penname.tune.proposers import find_proposer
-    from penname.tune.study import open_study
 
     started = time.monotonic()
     # Trials compare over sittings and processes, so precision and threads must not follow from a busy moment.
@@ -176,7 +174,6 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
 
 def find_budget(device: Device, options: TuneOptions) -> "tuple[Budget, float]":
     """The budget, and the seconds of training of a trial in a new study."""
-    from penname.tune.loop import Budget
 
     usual, count = (_MINUTES_SLOW, _TRIALS_SLOW) if device.slow else (_MINUTES, _TRIALS)
     minutes = usual if options.minutes is None and options.trials is None else options.minutes
@@ -188,7 +185,6 @@ def find_budget(device: Device, options: TuneOptions) -> "tuple[Budget, float]":
 
 def judge_options(device: Device, options: TuneOptions) -> "JudgeOptions":
     """How a trial is judged: on the validation posts, with less text than a report, so that many fit the time."""
-    from penname.judge.subject import JudgeOptions
 
     few = device.slow
     return JudgeOptions(
@@ -206,10 +202,6 @@ def judge_options(device: Device, options: TuneOptions) -> "JudgeOptions":
 def study_name(workspace: Workspace, corpus: str, base: str, options: TuneOptions) -> str:
     """The study that these posts, this base, these settings and a `good.toml` of the user's belong to; with `again` a
     new one."""
-    from penname.judge.judging import TARGET
-    from penname.judge.target import is_edited
-    from penname.tune.loop import FOLDER
-    from penname.tune.study import study_names
 
     edited = is_edited(workspace.folder / TARGET)
     target = file_hashes(workspace.folder, (TARGET,))[TARGET] if edited else ""
@@ -220,9 +212,6 @@ def study_name(workspace: Workspace, corpus: str, base: str, options: TuneOption
 
 
 def _report(loop: "Loop", setting_up: float) -> TuneReport:
-    from penname.tune.ledger import make_rows
-    from penname.tune.report import PAGE, verdict
-    from penname.tune.standing import afterwards, find_standing
 
     records = loop.study.records()
     standing = find_standing(records)

@@ -17,17 +17,13 @@ In: candidates for the next token, one step after another. Out: the text that ea
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from penname.corpus.tokenizer import encode_plain
 from penname.model.folder import SamplingSettings
 from penname.write.sampling import Candidates, NgramBan, Repeats, draw
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
 
 _HALF = "\ufffd"
 _LONGEST = 8

@@ -13,12 +13,10 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
 
 from penname.corpus.tokenizer import encode_plain
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _WORDS, _LEAST = 150, 50
 """Words of an example, and of a post that serves as one where there are others."""

@@ -14,8 +14,8 @@ drafts are written beside it, up to the rounding of the device.
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from penname.core import events
@@ -25,9 +25,6 @@ from penname.model.gpt import GPT
 from penname.write.decoding import Decoding, DecodingWeights, decoding_weights, pick_precision
 from penname.write.draft import Blocked, Row
 from penname.write.word_balance import Rules
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 _CACHE_BYTES = 1 << 30
 """Memory for the keys and values of a batch on a CPU; a GPU gives a quarter of its own."""

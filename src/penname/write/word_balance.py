@@ -23,27 +23,22 @@ numbers as `sequence_bias`, which `transformers` applies as well.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from penname.core import events
 from penname.core.device import Device
-from penname.corpus.tokenizer import encode_plain, other_ends
+from penname.corpus.tokenizer import Encoded, encode_plain, other_ends
 from penname.model.folder import SamplingSettings, settings_from
 from penname.model.gpt import GPT
 from penname.write.decoding import DecodingWeights
 from penname.write.draft import Row
 from penname.write.sampling import Candidates, candidates, everything, penalise
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-    from penname.corpus.tokenizer import Encoded
-
 
 _SPACES = ("Ġ", "▁", " ")
 """How vocabularies write a space at the beginning of a token."""

@@ -13,19 +13,22 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from penname.core import events
 from penname.core.device import pick_device
 from penname.core.errors import InputError
 from penname.core.terminal import printable
 from penname.core.workspace import Workspace, find_workspace
-
-if TYPE_CHECKING:
-    from penname.corpus.prepare import PreparedPost
-    from penname.model.folder import LoadedModel, SamplingSettings
-    from penname.write.generate import Draft, Piece
-    from penname.write.guard import CopyGuard
+from penname.corpus.prepare import PreparedPost, load_text
+from penname.model.base import load_base
+from penname.model.folder import LoadedModel, SamplingSettings, load_model, settings_from
+from penname.write.copying import CopyIndex
+from penname.write.decoding import decoding_weights, pick_precision
+from penname.write.examples import Examples
+from penname.write.generate import Draft, Piece, gathered, generate
+from penname.write.guard import CopyGuard, GuardedText
+from penname.write.word_balance import without_blanks
 
 _BETWEEN = "\n* * *\n\n"
 """Stands between two drafts."""
@@ -100,10 +103,6 @@ def write(
 
     Raises `InputError` when there is no workspace or model, or an option cannot be.
     """
-    from penname.write.decoding import decoding_weights, pick_precision
-    from penname.write.examples import Examples
-    from penname.write.generate import gathered, generate
-    from penname.write.guard import GuardedText
 
     options = options or WriteOptions()
     options.check()
@@ -170,7 +169,6 @@ def tidy_prompt(prompt: str, title: bool) -> str:
 
     Raises `InputError` for a title without a word in it.
     """
-    from penname.write.word_balance import without_blanks
 
     prompt = prompt.encode("utf-8", errors="replace").decode("utf-8")
     prompt = unicodedata.normalize("NFC", prompt.replace("\r\n", "\n").replace("\r", "\n"))
@@ -187,14 +185,12 @@ def sampling_settings(generation: Mapping[str, Any], given: Mapping[str, float])
 
     Without a seed one is drawn. Raises one `InputError` that lists all that is wrong.
     """
-    from penname.model.folder import settings_from
 
     return settings_from(generation, {"seed": secrets.randbelow(1_000_000), **given})
 
 
 def training_posts(workspace: Workspace | None) -> "list[PreparedPost]":
     """The training posts of `workspace`; none where a model stands alone."""
-    from penname.corpus.prepare import load_text
 
     if workspace is None or not workspace.text.is_file():
         return []
@@ -203,8 +199,6 @@ def training_posts(workspace: Workspace | None) -> "list[PreparedPost]":
 
 def copy_guard(posts: "Sequence[PreparedPost]", max_copy: int) -> "CopyGuard | None":
     """A guard over training posts; None when it is off or there are no posts, which is said."""
-    from penname.write.copying import CopyIndex
-    from penname.write.guard import CopyGuard
 
     if max_copy == 0:
         return None
@@ -244,8 +238,6 @@ def _workspace(options: WriteOptions) -> Workspace | None:
 
 
 def _load(options: WriteOptions, workspace: Workspace | None) -> "LoadedModel":
-    from penname.model.base import load_base
-    from penname.model.folder import load_model
 
     if options.model is not None:
         return load_base(options.model)
