@@ -63,7 +63,12 @@ def judgement(**changes: Any) -> Any:
         "fit": fit,
         "voice": voice,
         "sentences": ([14.0, 15.0, 13.0, 14.5], [15.0, 17.0]),
-        "copying": Made(free=free, guarded=report, recited=Made(found=Made(rate=0.01666, near_rate=0.0333, tried=60))),
+        "copying": Made(
+            free=free,
+            guarded=report,
+            surely=0.98765,
+            recited=Made(found=Made(rate=0.01666, near_rate=0.0333, tried=60)),
+        ),
         "passages": Made(guarded=texts, stopped=1),
         "fluency": fluency,
         "heldout_fluency": Made(known_word_rate=0.99111, rep={4: 0.0111}, distinct={2: 0.923}),
@@ -134,6 +139,7 @@ def test_all_figures_in_their_order() -> None:
         "heldout_longest_copied_run": 8,
         "copy_ratio_8gram": 0.12,
         "copy_ratio_8gram_unguarded": 1.2,
+        "copy_ratio_8gram_unguarded_low": 0.99,
         "copied_8gram_share": 0.068,
         "heldout_copied_8gram_share": 0.079,
         "guarded_rate": 0.25,
@@ -173,7 +179,7 @@ def test_what_was_not_measured_is_null() -> None:
     nothing = Made(found=Made(rate=0.0, near_rate=0.0, tried=0))
     copying = judgement().copying
     found = figures(
-        copying=Made(free=copying.free, guarded=copying.guarded, recited=nothing),
+        copying=Made(**{**vars(copying), "recited": nothing}),
         private=Made(items=None, leaks=[], looks_private=[], in_posts=[]),
         base_bits=None,
         passages=Made(guarded=[], stopped=0),

@@ -82,7 +82,7 @@ def test_a_good_model_is_praised_with_figures() -> None:
         (around("delta_percentile", 99, 1), NOT, "99th percentile"),
         (around("sense", 30, 10), NOT, "30% of the connection"),
         ({"extraction_rate": 0.05}, NOT, "5.0% of the training posts"),
-        ({"copy_ratio_8gram_unguarded": 3.1}, NOT, "3.1 times"),
+        ({"copy_ratio_8gram_unguarded": 3.1, "copy_ratio_8gram_unguarded_low": 2.2}, NOT, "3.1 times"),
         ({"known_word_rate": 0.9}, NOT, "10.0% of its words"),
         ({"looping_rate": 0.2}, NOT, "20% of the passages"),
         ({"private_leaks": 2}, NOT, "2 masked items"),

@@ -37,7 +37,7 @@ def sentences(kind: str, weights: int = SMALL, training: Training | None = None,
         (NOT, "looping_rate", 0.021, 0.02),
         (NOT, "private_leaks", 1, 0),
         (NOT, "forgetting_bits_per_byte", 0.051, 0.05),
-        (NOT, "copy_ratio_8gram_unguarded", 2.01, 2.0),
+        (NOT, "copy_ratio_8gram_unguarded_low", 2.01, 2.0),
         (NOT, "extraction_rate", 0.0101, 0.01),
     ],
 )
@@ -63,14 +63,15 @@ def test_of_a_large_network_nothing_is_said_about_facts() -> None:
 
 def test_reciting_is_two_posts_and_one_in_a_hundred_or_twice_the_usual() -> None:
     def recites(**changes: Any) -> bool:
-        return headline(GOOD_FIGURES | changes) == headline(GOOD_FIGURES | {"copy_ratio_8gram_unguarded": 9})
+        return headline(GOOD_FIGURES | changes) == headline(GOOD_FIGURES | {"copy_ratio_8gram_unguarded_low": 9})
 
     assert not recites(extraction_rate=0.01, extraction_tried=1000)
     assert recites(extraction_rate=0.0101, extraction_tried=1000)
     assert not recites(extraction_rate=0.05, extraction_tried=30), "a post and a half is no more than one"
     assert recites(extraction_rate=0.05, extraction_tried=31)
     assert not recites(extraction_rate=0.05, extraction_tried=None)
-    assert not recites(copy_ratio_8gram_unguarded=2.0) and recites(copy_ratio_8gram_unguarded=2.1)
+    assert not recites(copy_ratio_8gram_unguarded_low=2.0) and recites(copy_ratio_8gram_unguarded_low=2.1)
+    assert not recites(copy_ratio_8gram_unguarded=9), "a few finds are no habit"
 
 
 def test_what_is_recited_is_told_in_figures() -> None:
@@ -78,7 +79,12 @@ def test_what_is_recited_is_told_in_figures() -> None:
     assert "5.0%" in both and "3.5 times" in both
     assert "times" not in sentences(NOT, extraction_rate=0.05, copy_ratio_8gram_unguarded=1.0)[1]
     assert "1.1 times" in sentences(NOT, extraction_rate=0.05, copy_ratio_8gram_unguarded=1.1)[1]
-    assert "%" not in sentences(NOT, extraction_rate=0.0, copy_ratio_8gram_unguarded=3.5)[1]
+    assert (
+        "%"
+        not in sentences(NOT, extraction_rate=0.0, copy_ratio_8gram_unguarded=3.5, copy_ratio_8gram_unguarded_low=2.5)[
+            1
+        ]
+    )
     assert "10 of 200" in sentences(GOOD, extraction_rate=0.009, extraction_tried=1_111)[-1].replace("1,111", "200")
 
 

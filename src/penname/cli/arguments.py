@@ -211,6 +211,13 @@ JudgedSite = Annotated[
     Path | None,
     Option("--site", metavar="SITE", help="Not needed any more.", parser=as_path, hidden=True),
 ]
+BlindCount = Annotated[int, Option("--count", min=4, help="Passages to tell apart, half of them real.")]
+BlindPage = Annotated[
+    Path | None, Option("--page", metavar="FILE", help="Write a page with the passages instead.", parser=as_path)
+]
+BlindAnswers = Annotated[
+    str | None, Option("--answers", metavar="LETTERS", help="The answers to a page: r or g for each, in a row.")
+]
 JudgeSeed = Annotated[int, Option("--seed", help="Seed of all that is drawn.")]
 
 # -- asking ------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,19 @@
 """Commands that take a model: write with it, judge it, score text by it, export it."""
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
 
 from penname.cli import arguments as given
 from penname.cli.app import WithBase, app, model_meant, showing
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.terminal import say
+
+if TYPE_CHECKING:
+    from penname.judge.blind import Item
 
 
 @app.command(cls=WithBase)
@@ -103,6 +110,44 @@ def judge(
         print_json(report.figures)
     else:
         say("\n".join([*report.verdict, f"The report: {report.page}"]))
+
+
+@app.command()
+def blind(
+    workspace: given.WorkspaceFolder = None,
+    count: given.BlindCount = 20,
+    page: given.BlindPage = None,
+    answers: given.BlindAnswers = None,
+    seed: given.JudgeSeed = 0,
+) -> None:
+    """Tell real passages from generated ones: the test that counts."""
+    from penname.core.workspace import find_workspace
+    from penname.judge.blind import blind_items, count_answers, save_blind, write_blind_page
+    from penname.judge.judging import add_blind_row
+
+    place = find_workspace(workspace)
+    with showing(), place.at_work("penname blind"):
+        items = blind_items(place, count, seed)
+        if page is not None:
+            write_blind_page(page, items, place.folder.stem)
+            say(f"{page}: {len(items)} passages. Then: penname blind --count {count} --seed {seed} --answers r g ...")
+            return
+        found = count_answers(items, answers if answers is not None else ask_each(items))
+        save_blind(place, found)
+        add_blind_row(place, found)
+    say(f"{found.sentence}\nThe next `penname judge` puts it into the report; results.csv has it.")
+
+
+def ask_each(items: "Sequence[Item]") -> str:
+    """Show each passage and take the answer: r or g; anything else is asked again."""
+    given_answers = []
+    for number, item in enumerate(items, 1):
+        say(f"\n{number} of {len(items)}\n\n{item.opening}\n  |\n{item.text} [...]\n")
+        answer = ""
+        while answer not in ("r", "g"):
+            answer = typer.prompt("Real or generated? (r/g)").strip().lower()[:1]
+        given_answers.append(answer)
+    return "".join(given_answers)
 
 
 @app.command(cls=WithBase)

@@ -36,6 +36,8 @@ from penname.core.errors import InputError, PennameError
 from penname.core.files import is_disk_full, read_json, write_json, write_text
 from penname.core.workspace import Step, Workspace, content_hash, file_hashes, run_step
 from penname.corpus.prepare import load_masked, load_text
+from penname.judge.blind import FILE as BLIND
+from penname.judge.blind import Blind, blind_figures, read_blind
 from penname.judge.figures import MEANINGS, list_figures
 from penname.judge.judgement import Judgement, judge
 from penname.judge.page import Section, render_page
@@ -217,6 +219,7 @@ def judge_workspace(
         "model": subject.adapted.key,
         "base": subject.base.key if subject.base else "",
         "target": file_hashes(workspace.folder, (TARGET,))[TARGET] if limits is not None else "",
+        "blind": file_hashes(workspace.folder, (BLIND,))[BLIND] if (workspace.folder / BLIND).is_file() else "",
         "others": content_hash([each.content for each in others]),
     }
     new = run_step(workspace, JUDGE, inputs, lambda: _judge(workspace, subject, options, limits, others), options.again)
@@ -300,6 +303,7 @@ def _judge(
     started = time.monotonic()
     training = read_training(workspace.folder / TRAINING)
     judgement, figures = measure(subject, options, training, Parts(workspace.folder / FOLDER))
+    figures |= blind_figures(read_blind(workspace.folder, judgement.passages.guarded))
     target = workspace.folder / TARGET
     if limits is None:
         limits = find_limits(judgement)
@@ -334,6 +338,12 @@ def _row(
         "settings": training.settings,
         "seed": figures["seed"] if training.seed is None else training.seed,
     }
+
+
+def add_blind_row(workspace: Workspace, found: Blind) -> None:
+    """A row of `results.csv` for a blind test."""
+    about = {"date": _now(), "label": "blind", "blog": workspace.folder.stem, "penname": __version__}
+    append_row(workspace.results, about | blind_figures(found))
 
 
 def _deciding(options: JudgeOptions) -> dict[str, Any]:

@@ -49,7 +49,18 @@ def find_verdict(
     good = [Sentence(GOOD, text) for text in _good(figures)]
     bad = [Sentence(NOT, text) for text in _bad(figures, furthest, weights)]
     helps = [Sentence(HELP, text) for text in _helps(figures, training, weights)]
-    return good + bad + helps[:2]
+    return [*good, *_blind(figures), *bad, *helps[:2]]
+
+
+def _blind(figures: Mapping[str, Any]) -> Iterator[Sentence]:
+    """What the blogger's own eyes say; fewer than ten passages say nothing."""
+    shown, taken, known = (_get(figures, f"blind_{name}") for name in ("shown", "taken_for_real", "real_known"))
+    if shown is not None and taken is not None and shown >= _LEAST:
+        beside = "" if known is None else f", and {100 * known:.0f}% of the real ones"
+        kind = GOOD if known is not None and 2 * taken >= known else NOT
+        yield Sentence(
+            kind, f"Your own eyes: you took {100 * taken:.0f}% of {shown:.0f} generated passages for real{beside}."
+        )
 
 
 def headline(figures: Mapping[str, Any]) -> str:
@@ -264,8 +275,9 @@ def _habits(furthest: Sequence[Figure]) -> str:
 
 
 def _recites(figures: Mapping[str, Any]) -> bool:
-    """Whether more than one post in a hundred, and more than one at all, comes out, or twice the usual is copied."""
-    rate, ratio = _get(figures, "extraction_rate"), _get(figures, "copy_ratio_8gram_unguarded")
+    """Whether more than one post in a hundred, and more than one at all, comes out, or surely twice the usual is
+    copied."""
+    rate, ratio = _get(figures, "extraction_rate"), _get(figures, "copy_ratio_8gram_unguarded_low")
     came = (rate or 0) * (_get(figures, "extraction_tried") or 0)
     return ((rate or 0) > 0.01 and came > 1.5) or (ratio or 0) > 2
 
