@@ -27,7 +27,8 @@ from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, Train
 from penname.judge.thread import sentences
 from penname.model.base import load_base
 from penname.model.folder import load_model
-from penname.train.blog import TrainOptions, train_site
+from penname.train.options import TrainOptions
+from penname.train.site import train_site
 
 WRITERS = ("real", "shuffled", "base", "few", "scratch", "full")
 NOTHING = {"rate": 0.0, "near_rate": 0.0, "tried": 0, "tokens": 50, "posts": []}
