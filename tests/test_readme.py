@@ -1,4 +1,4 @@
-"""The README is true: its commands exist and print what it shows, its tree is the tree."""
+"""The README and the guide are true: their commands exist and print what they show, and the tree is the tree."""
 
 import contextlib
 import io
@@ -14,23 +14,25 @@ from penname import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROSE = README.partition("<!-- tree:")[0]
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+PAGES = README + GUIDE
+TREE = (ROOT / "docs" / "tree.md").read_text(encoding="utf-8")
 CHEAP = {"stats", "prepare", "books", "doctor", "--version", "--help"}
 
 
 def sessions() -> list[list[tuple[str, list[str]]]]:
     """The console blocks: in each the commands in turn, with the lines that are shown below them."""
     found = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", PAGES, re.DOTALL):
         parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
         found.append([(part.splitlines()[0], part.splitlines()[1:]) for part in parts])
     return found
 
 
 def shown_commands() -> list[str]:
-    blocks = re.findall(r"```(?:console|sh|powershell)\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```(?:console|sh|powershell)\n(.*?)```", PAGES, re.DOTALL)
     lines = [line.removeprefix("$ ").partition("#")[0].strip() for block in blocks for line in block.splitlines()]
-    named = re.findall(r"`(penname [a-z][^`]*)`", PROSE)
+    named = re.findall(r"`(penname [a-z][^`]*)`", PAGES)
     return [line for line in lines if line.startswith("penname ")] + named
 
 
@@ -82,7 +84,7 @@ def test_every_command_and_option_on_the_page_exists() -> None:
 def test_every_command_is_on_the_page() -> None:
     listed = run("penname --help").partition("Commands:")[2]
     for verb in re.findall(r"^  (\w+)", listed, re.MULTILINE):
-        assert f"`penname {verb}" in README, verb
+        assert f"`penname {verb}" in PAGES, verb
 
 
 def test_the_tree_is_the_tree() -> None:
@@ -94,11 +96,18 @@ def test_the_tree_is_the_tree() -> None:
         encoding="utf-8",
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    tree = README.partition("<!-- tree:")[2].partition("<!-- end of tree -->")[0]
-    missing = [name for name in names if name not in tree]
-    assert not missing, f"not in the README's tree: {missing}; run tools/tree.py --write"
+    missing = [name for name in names if name not in TREE]
+    assert not missing, f"not in docs/tree.md: {missing}; run tools/tree.py --write"
 
 
 def test_the_page_names_no_registry_and_no_machine() -> None:
     for word in ("pypi.org", "/work/", "/root/", "localhost"):
-        assert word not in README
+        assert word not in PAGES
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 170
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 170

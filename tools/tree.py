@@ -1,7 +1,7 @@
-"""Write the tree of the source into README.md: a line a file, with the first line of its docstring.
+"""Write the tree of the source into docs/tree.md: a line a file, with the first line of its docstring.
 
 .venv/bin/python tools/tree.py           # print it
-.venv/bin/python tools/tree.py --write   # put it between the README's marks
+.venv/bin/python tools/tree.py --write   # put it between the page's marks
 """
 
 import ast
@@ -31,9 +31,9 @@ def main() -> None:
     if "--write" not in sys.argv[1:]:
         print(tree, end="")
         return
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
-    readme.write_text(before + START + tree + END + rest.partition(END)[2], encoding="utf-8")
+    page = ROOT / "docs" / "tree.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(START)
+    page.write_text(before + START + tree + END + rest.partition(END)[2], encoding="utf-8")
 
 
 def lines() -> Iterator[str]:
