@@ -251,7 +251,11 @@ WordBalance = Annotated[
     Option("--word-balance", help="How far words come as often as the author has them (0: not at all, 1: fully)."),
 ]
 NoRepeat = Annotated[int | None, Option("--no-repeat-ngram", help="Write no sequence of so many tokens twice.")]
-MaxTokens = Annotated[int | None, Option(help="Cut a draft off after so many tokens. [default: 1000]")]
+MaxTokens = Annotated[int | None, Option(help="End a draft with the last sentence in so many tokens. [default: 400]")]
+BestOf = Annotated[
+    int | None,
+    Option("--best-of", metavar="N", help="Write N and show the best. [default: 4 on a graphics card, else 1]"),
+]
 MinTokens = Annotated[int | None, Option(help="Do not end a draft before so many tokens.")]
 MaxCopy = Annotated[int, Option(help="Most words in a row that a draft may share with a post; 0: no limit.")]
 Example = Annotated[

@@ -23,6 +23,7 @@ def write(
     model: given.ModelFolder = None,
     base: given.PlainBase = None,
     count: given.Count = 1,
+    best_of: given.BestOf = None,
     title: given.Title = False,
     temperature: given.Temperature = None,
     top_k: given.TopK = None,
@@ -45,6 +46,7 @@ def write(
 ) -> None:
     """Write drafts in the blog's voice."""
     from penname.core.terminal import print_json
+    from penname.judge.best import rank_by_sense
     from penname.write.write import WriteOptions, printer, read_prompt
     from penname.write.write import write as write_drafts
 
@@ -73,9 +75,10 @@ def write(
         stop=tuple(stop or ()),
         device=device,
         precision=precision,
+        best_of=best_of,
     )
     with showing(moving=False):
-        written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout))
+        written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout), rank_by_sense)
     if as_json:
         print_json(written.to_json())
 

@@ -6,17 +6,18 @@ In: a prompt, and a workspace with a trained model or any model folder. Out: the
 are written. With the posts of a workspace at hand a copy guard stops any run of words that a training post has.
 """
 
+import re
 import secrets
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from penname.core import events
-from penname.core.device import pick_device
+from penname.core.device import Device, pick_device
 from penname.core.errors import InputError
 from penname.core.terminal import printable
 from penname.core.workspace import Workspace, find_workspace
@@ -26,10 +27,17 @@ from penname.model.folder import LoadedModel, SamplingSettings, load_model, sett
 from penname.write.copying import CopyIndex
 from penname.write.decoding import decoding_weights, pick_precision
 from penname.write.examples import Examples
-from penname.write.generate import Draft, Piece, gathered, generate
+from penname.write.generate import Draft, Piece, gathered, generate, generate_batch
 from penname.write.guard import CopyGuard, GuardedText
 from penname.write.word_balance import without_blanks
 
+_MOST_TOKENS = 400
+"""Tokens of a draft at most, unless more are asked for: behind them a small model has lost its thread."""
+_BEST_OF = 4
+"""Drafts of which the best is shown where that is fast."""
+_SENTENCE = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s|$)|\n""")
+Rank = Callable[[str, "Sequence[str]"], "Sequence[float | None]"]
+"""`rank(prompt, drafts)`: the higher the better; None for a draft that left the blog."""
 _BETWEEN = "\n* * *\n\n"
 """Stands between two drafts."""
 
@@ -58,12 +66,16 @@ class WriteOptions:
     """Where the network runs."""
     precision: str = "auto"
     """Of the weights while writing: auto, fp32, bf16 or int8."""
+    best_of: int | None = None
+    """Drafts that are written for each that is shown; None: 4 on a graphics card, 1 on a processor."""
 
     def check(self) -> None:
         """Raise one `InputError` that lists all that is wrong."""
         wrong = []
         if self.drafts < 1:
             wrong.append(f"the number of drafts must be at least 1, not {self.drafts}")
+        if self.best_of is not None and self.best_of < 1:
+            wrong.append(f"--best-of must be at least 1, not {self.best_of}")
         if self.max_copy < 0:
             wrong.append(f"--max-copy must be 0 (off) or more, not {self.max_copy}")
         if wrong:
@@ -97,9 +109,14 @@ class Written:
 
 
 def write(
-    prompt: str, options: WriteOptions | None = None, show: "Callable[[str, Piece], None] | None" = None
+    prompt: str,
+    options: WriteOptions | None = None,
+    show: "Callable[[str, Piece], None] | None" = None,
+    rank: "Callable[[LoadedModel, Device, Sequence[PreparedPost]], Rank | None] | None" = None,
 ) -> Written:
-    """Write drafts; `show(prompt, piece)` is called with each piece as soon as it is known.
+    """Write drafts; `show(prompt, piece)` is called with each piece as soon as it is known, sentence by sentence.
+
+    `rank` makes what ranks drafts where the best of several is wanted; without it each draft is shown.
 
     Raises `InputError` when there is no workspace or model, or an option cannot be.
     """
@@ -111,7 +128,8 @@ def write(
     # The same seed is to give the same text, however busy the machine is.
     device = pick_device(options.device, True)
     loaded = _load(options, workspace)
-    settings = sampling_settings(loaded.generation, {**options.sampling, "seed": settings.seed})
+    asked = {"max_tokens": _MOST_TOKENS, **options.sampling, "seed": settings.seed}
+    settings = sampling_settings(loaded.generation, asked)
     posts = training_posts(workspace)
     guard = copy_guard(posts, options.max_copy)
     loaded.model.to(device.torch)
@@ -125,26 +143,93 @@ def write(
         pairs = [(post.title, post.text) for post in posts]
         example = Examples(loaded.tokenizer, pairs, loaded.end).before(prompt, settings.seed)
     started = time.monotonic()
-    pieces = []
-    for piece in generate(
-        weights,
-        loaded.tokenizer,
-        prompt,
-        settings,
-        device,
-        end=loaded.end,
-        count=options.drafts,
-        blocked=GuardedText(guard).blocked if guard else None,
-        stop=options.stop,
-        example=example,
-    ):
-        pieces.append(piece)
-        if show:
-            show(prompt, piece)
-    drafts = gathered(pieces)
+    several = options.best_of or (1 if device.slow else _BEST_OF)
+    order = rank(loaded, device, posts) if rank is not None and several > 1 and posts else None
+    if order is None:
+        pieces = []
+        for piece in whole_sentences(
+            generate(
+                weights,
+                loaded.tokenizer,
+                prompt,
+                settings,
+                device,
+                end=loaded.end,
+                count=options.drafts,
+                blocked=GuardedText(guard).blocked if guard else None,
+                stop=options.stop,
+                example=example,
+            )
+        ):
+            pieces.append(piece)
+            if show:
+                show(prompt, piece)
+        drafts = gathered(pieces)
+    else:
+        count = several * options.drafts
+        tried = generate_batch(
+            weights,
+            loaded.tokenizer,
+            [prompt] * count,
+            settings,
+            device,
+            end=loaded.end,
+            blocked=[GuardedText(guard).blocked if guard else None for _ in range(count)],
+            stop=options.stop,
+            examples=[example] * count,
+            show="Writing drafts",
+        )
+        drafts = best_drafts(prompt, [_cut_whole(draft) for draft in tried], several, order)
+        for number, draft in enumerate(drafts if show else ()):
+            show(prompt, Piece(number, draft.text, draft.finish, draft.tokens, draft.refused))  # type: ignore[misc]
     written = Written(prompt, drafts, settings, guard is not None, time.monotonic() - started)
     _say(written, options.max_copy)
     return written
+
+
+def whole_sentences(pieces: "Iterable[Piece]") -> "Iterator[Piece]":
+    """The pieces, sentence by sentence; of a draft that was cut off what stands behind its last sentence is left out.
+
+    A draft of less than a sentence is left as it is.
+    """
+    held, shown = "", False
+    for piece in pieces:
+        text = held + piece.text
+        if piece.finish:
+            whole = _whole(text, shown) if piece.finish == "length" else text
+            yield replace(piece, text=whole)
+            held, shown = "", False
+            continue
+        ends = [match.end() for match in _SENTENCE.finditer(text) if match.end() < len(text) or text.endswith("\n")]
+        ready = ends[-1] if ends else 0
+        held, shown = text[ready:], shown or ready > 0
+        yield replace(piece, text=text[:ready])
+
+
+def best_drafts(prompt: str, tried: "Sequence[Draft]", several: int, rank: Rank) -> "tuple[Draft, ...]":
+    """Of each `several` drafts the one that `rank` puts first; those that left the blog only where all did, which is
+    said."""
+    values = rank(prompt, [draft.text for draft in tried])
+    found = []
+    for first in range(0, len(tried), several):
+        group = range(first, min(first + several, len(tried)))
+        stayed = [number for number in group if values[number] is not None]
+        if not stayed:
+            events.warn(f"All {len(group)} drafts left the blog: this one is as good as none. Try another title.")
+        found.append(tried[max(stayed or group[:1], key=lambda number: values[number] or 0.0)])
+    left = sum(value is None for value in values)
+    events.note(f"{len(tried):,} drafts were written, {left} of them left the blog; the best are shown.")
+    return tuple(found)
+
+
+def _cut_whole(draft: "Draft") -> "Draft":
+    return replace(draft, text=_whole(draft.text, False)) if draft.finish == "length" else draft
+
+
+def _whole(text: str, shown: bool) -> str:
+    """The whole sentences of a text; all of it where it has none and nothing was `shown` before."""
+    ends = [match.end() for match in _SENTENCE.finditer(text)]
+    return text[: ends[-1]].rstrip("\n") if ends else "" if shown else text
 
 
 def read_prompt(given: str | None, stream: TextIO | None = None) -> str:
@@ -249,7 +334,11 @@ def _load(options: WriteOptions, workspace: Workspace | None) -> "LoadedModel":
 
 def _say(written: Written, max_copy: int) -> None:
     """What the reader of the drafts should know of them."""
-    ends = {"end": "ended by itself", "length": "cut off at its length", "stop": "stopped at a stop string"}
+    ends = {
+        "end": "ended by itself",
+        "length": "ended with the last sentence that --max-tokens has room for",
+        "stop": "stopped at a stop string",
+    }
     for number, draft in enumerate(written.drafts, 1):
         ending = ends.get(draft.finish, "given up: the copy guard refused every word")
         text = f"Draft {number}: {draft.tokens:,} tokens, {ending}"
