@@ -74,8 +74,8 @@ class Bench:
     def __init__(self, texts: dict[str, list[str]], heldout: Path, size: int, device: Device) -> None:
         self.texts, self.device = texts, device
         self.base: LoadedModel = load_base()
-        self.anchor = load_base().model.to(device.torch)
-        self.first = dict(self.anchor.named_parameters())
+        self.teacher = load_base().model.to(device.torch)
+        self.first = dict(self.teacher.named_parameters())
         self.replay: Encoded = encode_replay(self.base.tokenizer, list(replay_texts()), self.base.end)
         self.general: list[str] = []
         for text in read_documents(heldout):
@@ -92,7 +92,7 @@ class Bench:
             figures[name] = round(sum(scores, Score(0.0, 0, 0)).bits_per_byte, 4)
         return figures
 
-    def run(self, row: Row, strengths: list[float]) -> Row:
+    def run(self, row: Row, interpolations: list[float]) -> Row:
         """Adapt the base as `row` says, and score it, and what lies between it and the base."""
         model = GPT(self.base.config)
         with torch.no_grad():
@@ -107,16 +107,16 @@ class Bench:
         plan = plan_of(row, int(blog.ids.size))
         started = time.monotonic()
         with low_rank(model, row.get("lora_rank", 0), plan.settings.seed):
-            fitted = adapt(model, blog, self.replay, plan, self.device, anchor=self.anchor)
+            fitted = adapt(model, blog, self.replay, plan, self.device, teacher=self.teacher)
         seconds = time.monotonic() - started
         last = float(np.mean([loss for _, loss in fitted.losses[-10:]])) if fitted.losses else math.nan
         settings = {"steps": fitted.steps, "lr": plan.settings.matrix_lr, "table lr": plan.settings.table_lr}
         found = settings | {"s": round(seconds, 1), "last loss": round(last, 3)} | self.figures(model)
         last_weights = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-        for strength in strengths:
+        for interpolation in interpolations:
             model.load_state_dict(last_weights, strict=False)
-            go_back(model, self.first, strength)
-            found |= {f"{name} at {strength:g}": figure for name, figure in self.figures(model).items()}
+            go_back(model, self.first, interpolation)
+            found |= {f"{name} at {interpolation:g}": figure for name, figure in self.figures(model).items()}
         return found
 
 
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=1_000_000, help="of HELDOUT")
     parser.add_argument("--strengths", type=float, nargs="*", default=[])
     parser.add_argument("--out", type=Path)
-    given = read(parser, bytes=2_000, strengths=[0.8])
+    given = read(parser, bytes=2_000, interpolations=[0.8])
     if given.quick:
         small = small_inputs()
         given.texts, given.heldout, given.rows = small.texts, small.heldout, small.folder / "rows.jsonl"
@@ -147,7 +147,7 @@ def main() -> None:
         if time.monotonic() - began > given.limit:
             print(f"no time for {line}", flush=True)
             continue
-        found = bench.run(row, given.strengths)
+        found = bench.run(row, given.interpolations)
         for name in [name for name in found if name.startswith("general")]:
             found[name.replace("general", "forgotten")] = round(found.pop(name) - before["general"], 4)
         print(json.dumps(row), "->", json.dumps(found), flush=True)

@@ -41,7 +41,7 @@ def run(texts: dict[str, list[str]], device: Device, most: int, steps: int) -> l
     plan = make_plan(blog_tokens=int(blog.ids.size), speeds=speeds, device=device, wishes=wishes, context=context)
     held = validator(loaded.tokenizer, texts["validation"], device, loaded.end, 2_000, plan.settings.context)
     with tempfile.TemporaryDirectory() as folder:
-        values: Any = {**vars(plan), "sparing": fit.sparing}
+        values: Any = {**vars(plan), "low_memory": fit.low_memory}
         fitted = adapt(model, blog, replay, type(plan)(**values), device, folder=Path(folder), validate=held)
     print(f"{speeds.tokens_per_second(plan.settings.rows):,.0f} tokens/s, peak {device.peak_memory() / 1e9:.2f} GB")
     return [loss for _, loss in fitted.losses]

@@ -55,7 +55,7 @@ def one(
     blog = encode(loaded.tokenizer, cut(texts["train"], words), loaded.end)
     model = loaded.model.to(device.torch)
     fit = fit_device(loaded.config, context, device)
-    anchor = None if fit.sparing else copy.deepcopy(model).requires_grad_(False)
+    teacher = None if fit.low_memory else copy.deepcopy(model).requires_grad_(False)
     settings = SamplingSettings(max_tokens=60, seed=1)
 
     def sample(network: Any) -> str:
@@ -67,7 +67,7 @@ def one(
             device,
             context,
             fit.micro_rows,
-            anchor=anchor,
+            teacher=teacher,
             sample=sample,
             folder=Path(folder),
             seconds=wishes.seconds,
@@ -78,7 +78,7 @@ def one(
             device=device,
             wishes=wishes,
             context=context,
-            anchored=anchor is not None,
+            with_teacher=teacher is not None,
         )
         held = validator(
             loaded.tokenizer, texts["validation"], device, loaded.end, plan.validation_tokens, plan.settings.context
@@ -93,13 +93,13 @@ def one(
             replay,
             plan,
             device,
-            anchor=anchor,
+            teacher=teacher,
             folder=Path(folder) / "run",
             validate=held,
             sample=sample,
         )
         clock.append(time.monotonic())
-        first = dict((anchor or load_base().model).named_parameters())
+        first = dict((teacher or load_base().model).named_parameters())
         settle(model, first, validate=held, at_end=fitted.best, look=look, before=before)
         clock.append(time.monotonic())
         writing = balanced(

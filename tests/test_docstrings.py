@@ -75,8 +75,9 @@ def functions(call: ast.Call, module: ModuleType, everything: dict[str, list[Any
         return [vars(module)[name]] if name in vars(module) else everything.get(name, [])
     if isinstance(call.func, ast.Attribute):
         name = call.func.attr
-        if isinstance(call.func.value, ast.Name) and inspect.ismodule(vars(module).get(call.func.value.id)):
-            return [getattr(vars(module)[call.func.value.id], name)]
+        owner = vars(module).get(call.func.value.id) if isinstance(call.func.value, ast.Name) else None
+        if inspect.ismodule(owner):
+            return [getattr(owner, name)] if owner.__name__.startswith("penname") else None
         classes = [value for value in vars(module).values() if inspect.isclass(value)]
         own = [vars(each)[name] for each in classes if name in vars(each) and each.__module__ == module.__name__]
         return [method for method in own if callable(method)] or None

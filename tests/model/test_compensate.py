@@ -48,7 +48,7 @@ def test_every_matrix_of_the_layers_is_rounded_for_its_own_inputs_and_the_networ
     before = copied(model)
     ids = encode_plain(tiny_tokenizer(), VERSE)[:96]
     windows = torch.tensor(ids).view(3, 32)
-    squares = input_squares(model, windows, at_once=2)
+    squares = input_squares(model, windows, micro_rows=2)
     found = compensated(model, windows, STEP)
     matrices = {name for name, weight in model.named_parameters() if weight.ndim == 2 and "layers" in name}
     assert found.keys() == matrices

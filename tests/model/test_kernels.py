@@ -21,8 +21,8 @@ def same(ours: Callable[..., Tensor], theirs: Callable[..., Tensor], *inputs: Te
     results = []
     for function in (ours, theirs):
         out = function(*inputs)
-        slope = torch.randn(out.shape, generator=torch.Generator().manual_seed(9))
-        results.append((out.detach(), *torch.autograd.grad(out, inputs, slope)))
+        gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(9))
+        results.append((out.detach(), *torch.autograd.grad(out, inputs, gradient)))
     for mine, other in zip(*results, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
 
@@ -62,12 +62,12 @@ def test_attention_is_the_plain_one(tokens: int, groups: int) -> None:
 def test_attention_in_bfloat16_is_near_the_exact_one() -> None:
     inputs = [drawn(2, groups, 64, 16, seed=groups) for groups in (6, 2, 3)]
     inputs[2] = drawn(2, 2, 64, 16, seed=3)
-    slope = torch.randn(2, 6, 64, 16, generator=torch.Generator().manual_seed(9))
+    gradient = torch.randn(2, 6, 64, 16, generator=torch.Generator().manual_seed(9))
     exact = F.scaled_dot_product_attention(*inputs, is_causal=True, enable_gqa=True)
-    want = [exact, *torch.autograd.grad(exact, inputs, slope)]
+    want = [exact, *torch.autograd.grad(exact, inputs, gradient)]
     small = [each.detach().bfloat16().requires_grad_() for each in inputs]
     rounded = kernels.attend(*small, True)
-    got = [rounded, *torch.autograd.grad(rounded, small, slope.bfloat16())]
+    got = [rounded, *torch.autograd.grad(rounded, small, gradient.bfloat16())]
     for mine, other in zip(got, want, strict=True):
         assert mine.dtype == torch.bfloat16
         assert (mine.float() - other).norm() < 0.01 * other.norm()

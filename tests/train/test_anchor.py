@@ -42,10 +42,10 @@ def chain(seed: int) -> np.ndarray:
 BLOG, REPLAY = encoded(chain(3)), encoded(drawn(300, 4))
 
 
-def plan_of(anchored: bool = True, **wishes: float) -> Plan:
+def plan_of(with_teacher: bool = True, **wishes: float) -> Plan:
     chosen = Wishes(**({"steps": 60, "share": 0.75, "matrix_lr": 5e-3, "dropout": 0.0} | wishes))  # type: ignore[arg-type]
     plan = make_plan(
-        blog_tokens=int(BLOG.ids.size), speeds=SPEEDS, device=CPU, wishes=chosen, context=16, anchored=anchored
+        blog_tokens=int(BLOG.ids.size), speeds=SPEEDS, device=CPU, wishes=chosen, context=16, with_teacher=with_teacher
     )
     return replace(plan, settings=replace(plan.settings, rows=8), micro_rows=8)
 
@@ -63,9 +63,11 @@ def copy_of(model: GPT) -> GPT:
     return twin
 
 
-def adapted(base: GPT, plan: Plan, anchored: bool = True, replay: Encoded | None = REPLAY, **more: object) -> Fitted:
-    anchor = copy_of(base) if anchored else None
-    return adapt(copy_of(base), BLOG, replay, plan, CPU, anchor=anchor, **more)  # type: ignore[arg-type]
+def adapted(
+    base: GPT, plan: Plan, with_teacher: bool = True, replay: Encoded | None = REPLAY, **more: object
+) -> Fitted:
+    teacher = copy_of(base) if with_teacher else None
+    return adapt(copy_of(base), BLOG, replay, plan, CPU, teacher=teacher, **more)  # type: ignore[arg-type]
 
 
 def surprise(model: GPT, ids: np.ndarray) -> float:
@@ -115,11 +117,11 @@ def test_the_teacher_speaks_of_the_rows_that_are_named_and_reads_no_other(
 
 
 def test_the_teacher_reads_the_replayed_rows_of_a_step(base: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
-    anchor, read = copy_of(base), []
-    hidden = anchor.hidden
-    monkeypatch.setattr(anchor, "hidden", lambda rows: read.append(rows) or hidden(rows))
+    teacher, read = copy_of(base), []
+    hidden = teacher.hidden
+    monkeypatch.setattr(teacher, "hidden", lambda rows: read.append(rows) or hidden(rows))
     plan = plan_of(steps=3)
-    adapt(copy_of(base), BLOG, REPLAY, replace(plan, micro_rows=3), CPU, anchor=anchor)
+    adapt(copy_of(base), BLOG, REPLAY, replace(plan, micro_rows=3), CPU, teacher=teacher)
     seed = plan.settings.seed * 10 + 2
     replayed = Stream(REPLAY.ids, REPLAY.ends, 16, seed).windows(0, 6)[:, :-1]
     assert torch.cat(read).tolist() == replayed.tolist(), "a quarter of 24 rows, in their order"
@@ -129,11 +131,11 @@ def test_the_teacher_reads_the_replayed_rows_of_a_step(base: GPT, monkeypatch: p
 def test_with_the_base_beside_it_less_is_forgotten_and_as_much_is_learned(base: GPT) -> None:
     """The replay is short and read many times: by heart it is no English; soft targets are learned otherwise."""
     plan = plan_of(steps=200, share=0.5, matrix_lr=3e-3)
-    plain, anchored = (adapted(base, plan, beside).model for beside in (False, True))
+    plain, with_teacher = (adapted(base, plan, beside).model for beside in (False, True))
     old, new = drawn(1_000, 8), chain(8)
     before = surprise(base, old)
-    assert surprise(anchored, old) - before < 0.6 * (surprise(plain, old) - before)
-    assert surprise(anchored, new) < surprise(plain, new) < surprise(base, new) - 5
+    assert surprise(with_teacher, old) - before < 0.6 * (surprise(plain, old) - before)
+    assert surprise(with_teacher, new) < surprise(plain, new) < surprise(base, new) - 5
 
 
 def test_losses_are_those_of_the_text_and_do_not_depend_on_the_windows_at_once(base: GPT) -> None:
@@ -141,7 +143,7 @@ def test_losses_are_those_of_the_text_and_do_not_depend_on_the_windows_at_once(b
     plan = plan_of(steps=5)
     whole, parts = (adapted(base, replace(plan, micro_rows=rows)).losses for rows in (8, 3))
     assert [loss for _, loss in whole] == pytest.approx([loss for _, loss in parts], rel=1e-5)
-    plain = adapted(base, plan, anchored=False).losses
+    plain = adapted(base, plan, with_teacher=False).losses
     assert whole[0][1] != plain[0][1]
     assert whole[0][1] == pytest.approx(plain[0][1], rel=0.05)
 
@@ -149,9 +151,9 @@ def test_losses_are_those_of_the_text_and_do_not_depend_on_the_windows_at_once(b
 def test_without_a_copy_or_without_replay_there_are_no_soft_targets(base: GPT) -> None:
     plan = plan_of(steps=4)
     assert plan.settings.teacher_share == 0.9
-    plain = plan_of(anchored=False, steps=4)
+    plain = plan_of(with_teacher=False, steps=4)
     assert plain.settings.teacher_share == 0
-    assert adapted(base, plan, anchored=False).losses == adapted(base, plain).losses
+    assert adapted(base, plan, with_teacher=False).losses == adapted(base, plain).losses
     assert plan_of(steps=4, share=1.0).settings.teacher_share == 0
     alone = adapted(
         base, replace(plan, share=1.0, settings=replace(plan.settings, teacher_share=0.0)), replay=None
@@ -173,22 +175,22 @@ def test_a_plan_counts_what_the_copy_reads() -> None:
     assert speeds.step_seconds(8, 0.5) == pytest.approx(2.1 + 0.5 * 8 * 512 / 3_000)
     assert speeds.tokens_per_second(8, 0.5) == pytest.approx(8 * 512 / speeds.step_seconds(8, 0.5))
     plans = {}
-    for anchored in (False, True):
+    for with_teacher in (False, True):
         for seconds in (300.0, 1_000.0):
-            plans[anchored, seconds] = make_plan(
+            plans[with_teacher, seconds] = make_plan(
                 blog_tokens=600_000,
                 speeds=speeds,
                 device=CPU,
                 wishes=Wishes(seconds=seconds),
                 context=512,
-                anchored=anchored,
+                with_teacher=with_teacher,
             )
-    for (anchored, seconds), plan in plans.items():
+    for (with_teacher, seconds), plan in plans.items():
         assert 0.95 * seconds <= plan.seconds <= 1.02 * seconds
-        assert any("what the base expects" in reason for reason in plan.reasons) is anchored
+        assert any("what the base expects" in reason for reason in plan.reasons) is with_teacher
     for seconds in (300.0, 1_000.0):
-        plain, anchored_plan = plans[False, seconds], plans[True, seconds]
-        assert plain.share <= anchored_plan.share <= plain.share + 0.15, "fewer tokens leave less room for replay"
-        taught = 1 - anchored_plan.share
+        plain, taught_plan = plans[False, seconds], plans[True, seconds]
+        assert plain.share <= taught_plan.share <= plain.share + 0.15, "fewer tokens leave less room for replay"
+        taught = 1 - taught_plan.share
         slower = speeds.step_seconds(8, taught) / speeds.step_seconds(8)
-        assert anchored_plan.settings.steps == pytest.approx(plain.settings.steps / slower, rel=0.02)
+        assert taught_plan.settings.steps == pytest.approx(plain.settings.steps / slower, rel=0.02)

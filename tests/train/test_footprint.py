@@ -25,7 +25,7 @@ MIB = 2**20
 )
 def test_the_estimate_is_near_what_was_measured(rows: int, checkpointing: bool, value_bytes: int, peak: int) -> None:
     """Peaks of resident memory on a CPU, less what the program took before it made the network."""
-    estimate = training_bytes(BASE, 512, rows, value_bytes, checkpointing, sparing=True, slow=True)
+    estimate = training_bytes(BASE, 512, rows, value_bytes, checkpointing, low_memory=True, slow=True)
     assert estimate / MIB == pytest.approx(peak, rel=0.12)
 
 
@@ -33,7 +33,7 @@ def test_what_is_given_up_costs_more_and_more() -> None:
     found = [fit_memory(BASE, 512, 4, 4, room * MIB, slow=True) for room in (8000, 2700, 1900, 1300, 700)]
     assert [fit.micro_rows for fit in found] == [4, 2, 1, 2, 2]
     assert [fit.checkpointing for fit in found] == [False, False, False, True, True]
-    assert [fit.sparing for fit in found] == [False, False, False, True, True]
+    assert [fit.low_memory for fit in found] == [False, False, False, True, True]
     assert [fit.lora_rank for fit in found] == [0, 0, 0, 0, RANK]
     assert found[0].reason == ""
     assert all("the batch and what is learned stay the same" in fit.reason for fit in found[1:3])
@@ -78,7 +78,7 @@ def test_a_device_that_does_not_say_what_is_free_gives_nothing_up(monkeypatch: p
     cpu = Device("cpu", None, "test", "", "fp32", "", fused=True, compiles=False, memory=0, threads=1)
     monkeypatch.setattr(devices, "free_memory", lambda: 0)
     fit = fit_device(BASE, 512, cpu)
-    assert (fit.micro_rows, fit.checkpointing, fit.sparing, fit.reason) == (2, False, False, "")
+    assert (fit.micro_rows, fit.checkpointing, fit.low_memory, fit.reason) == (2, False, False, "")
 
 
 def test_weights_that_are_there_already_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -279,7 +279,7 @@ def test_the_best_weights_may_lie_in_a_file_and_a_stopped_run_goes_on(tmp_path: 
     def run_of(folder: Path, **named: Any) -> Fitted:
         model, run = make(folder, **named)
         figures = iter([3.0, 1.0, 2.0, 2.5, 4.0, 5.0])
-        run.evaluations, run.sparing = 5, folder.name != "plain"
+        run.evaluations, run.low_memory = 5, folder.name != "plain"
         run.validate = lambda network: next(figures) if run.stop_after is None else 3.0
         return train(model, run)
 

@@ -102,16 +102,16 @@ def test_a_share_of_nothing_is_no_teacher(loss: Callable[..., torch.Tensor]) -> 
         assert torch.equal(left, right)
 
 
-@pytest.mark.parametrize("heat", [1.0, 1.5])
+@pytest.mark.parametrize("temperature", [1.0, 1.5])
 @pytest.mark.parametrize("loss", [plain_loss, sliced_loss])
 def test_a_student_like_its_teacher_has_nothing_to_learn_from_it(
-    loss: Callable[..., torch.Tensor], heat: float
+    loss: Callable[..., torch.Tensor], temperature: float
 ) -> None:
     torch.manual_seed(3)
     hidden, table = torch.randn(20, 8, requires_grad=True), torch.randn(40, 8)
-    same = Taught(hidden.detach().clone(), table, 1.0, heat)
+    same = Taught(hidden.detach().clone(), table, 1.0, temperature)
     value = loss(hidden, table, torch.randint(0, 40, (20,)), taught=same)
-    (slope,) = torch.autograd.grad(value, [hidden])
-    expected = torch.distributions.Categorical(logits=hidden @ table.T / heat).entropy().sum() * heat**2
+    (gradient,) = torch.autograd.grad(value, [hidden])
+    expected = torch.distributions.Categorical(logits=hidden @ table.T / temperature).entropy().sum() * temperature**2
     torch.testing.assert_close(value, expected, atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(slope, torch.zeros_like(slope), atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-5, rtol=0.0)

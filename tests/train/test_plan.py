@@ -153,7 +153,7 @@ def open_plan(
         speeds=FAST,
         device=GPU,
         wishes=Wishes(seconds=seconds, **wishes),  # type: ignore[arg-type]
-        anchored=True,
+        with_teacher=True,
         rule=open_rule(tokens, parameters),
     )
 

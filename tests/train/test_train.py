@@ -19,8 +19,8 @@ from penname.model.gpt import GPTConfig
 from penname.model.quantise import Rounding
 from penname.train import adapt as adapting
 from penname.train import options as asked
-from penname.train.interpolate import STRENGTHS
-from penname.train.measure import windows_at_once
+from penname.train.interpolate import INTERPOLATIONS
+from penname.train.measure import largest_micro_batch
 from penname.train.options import TrainOptions
 from penname.train.site import plan_site, train_site
 
@@ -99,9 +99,9 @@ def test_a_base_is_adapted_with_its_replay(site: Path, tmp_path: Path, monkeypat
     assert {"sample", "evaluation", "train"} <= set(seen)
     assert trained.workspace.model.is_dir()
     record = json.loads((trained.workspace.folder / "training.json").read_text(encoding="utf-8"))
-    assert record["strength"] in STRENGTHS
+    assert record["strength"] in INTERPOLATIONS
     assert "of the way from the base" in record["reasons"][-1]
-    untouched = train_site(site, TrainOptions(steps=3, device="cpu", anyway=True, strength=0.0))
+    untouched = train_site(site, TrainOptions(steps=3, device="cpu", anyway=True, interpolation=0.0))
     ours = load_model(untouched.workspace.model).model
     theirs = shipped.load_base().model
     assert (ours.model.embed_tokens.weight - theirs.model.embed_tokens.weight).abs().max() < 1e-5
@@ -123,8 +123,8 @@ def test_another_language_is_refused_before_training(tmp_path: Path, monkeypatch
 
 
 def test_all_wrong_options_are_told_at_once(site: Path) -> None:
-    with pytest.raises(InputError, match=r"--minutes.*--steps.*--strength.*--from-scratch and --base"):
-        train_site(site, TrainOptions(minutes=0, steps=0, strength=2, from_scratch=True, base=Path("x")))
+    with pytest.raises(InputError, match=r"--minutes.*--steps.*--interpolation.*--from-scratch and --base"):
+        train_site(site, TrainOptions(minutes=0, steps=0, interpolation=2, from_scratch=True, base=Path("x")))
 
 
 def test_a_plan_trains_nothing(site: Path) -> None:
@@ -140,4 +140,4 @@ def test_a_plan_trains_nothing(site: Path) -> None:
 )
 def test_many_windows_go_through_a_large_device_at_once(kind: str, precision: str, gibibytes: int, rows: int) -> None:
     device = dataclasses.replace(pick_device("cpu"), kind=kind, precision=precision, memory=gibibytes * 2**30)
-    assert windows_at_once(device) == rows
+    assert largest_micro_batch(device) == rows

@@ -22,7 +22,7 @@ from penname.judge.subject import JudgeOptions
 from penname.model.folder import load_model
 from penname.model.gpt import GPT
 from penname.train.adapt import adapt
-from penname.train.measure import windows_at_once
+from penname.train.measure import largest_micro_batch
 from penname.train.plan import Plan
 from penname.tune import ground as grounds
 from penname.tune import trial
@@ -97,7 +97,7 @@ def test_a_trial_trains_as_many_windows_at_once_as_train_does(
 
     monkeypatch.setattr(trial, "adapt", watched)
     tuned(blog, trials=1, again=True)
-    assert taken and taken[0].micro_rows == min(taken[0].settings.rows, windows_at_once(CPU)) > 1
+    assert taken and taken[0].micro_rows == min(taken[0].settings.rows, largest_micro_batch(CPU)) > 1
 
 
 class Poisoned:

@@ -14,14 +14,23 @@ from penname.cli.app import app
 
 VERBS = (blog, model, ask, workshop)
 """The files of the commands, in the order in which `penname --help` lists them."""
+RENAMED = {"--strength": "--interpolation", "--rate": "--learning-rate"}
+"""Former names of options, which go on working."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; whatever goes wrong is one sentence on standard error."""
     from penname.core.terminal import run_and_exit
 
-    words = _flags_first(list(sys.argv[1:] if arguments is None else arguments))
+    words = _flags_first(_as_now(list(sys.argv[1:] if arguments is None else arguments)))
     run_and_exit(lambda: app(args=words, prog_name="penname"), debug="--debug" in words)
+
+
+def _as_now(arguments: list[str]) -> list[str]:
+    """Options that have another name by now, typed as they were, with a value behind `=` or not."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    parts = [word.partition("=") for word in arguments[:end]]
+    return [RENAMED.get(name, name) + equals + value for name, equals, value in parts] + arguments[end:]
 
 
 def _flags_first(arguments: list[str]) -> list[str]:

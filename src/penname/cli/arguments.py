@@ -124,10 +124,10 @@ BlogPasses = Annotated[
     float | None, Option("--passes", help="Passes over the training posts. [default: 2 to 3, by their size]")
 ]
 Share = Annotated[float | None, Option(help="Share of each batch that is blog; the rest replays the base's text.")]
-Rate = Annotated[float | None, Option(help="Peak learning rate.")]
+Rate = Annotated[float | None, Option("--learning-rate", help="Peak learning rate.")]
 Dropout = Annotated[float | None, Option(help="Share of activations dropped.")]
 Goldfish = Annotated[int, Option(help="Leave one token in so many out, against learning by heart; 0: none.")]
-Strength = Annotated[float | None, Option(help="How far to go from the base (0) to the blog (1); else measured.")]
+Interpolation = Annotated[float | None, Option(help="How far to go from the base (0) to the blog (1); else measured.")]
 TrainSeed = Annotated[int, Option("--seed", help="Seed of everything random.")]
 Anyway = Annotated[bool, Option("--anyway", help="Train although the blog is too small or not in the base's language.")]
 

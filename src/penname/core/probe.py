@@ -231,8 +231,8 @@ def _one_turn(operands: tuple["torch.Tensor", "torch.Tensor"], way: str, count: 
     x, weight = operands
     _ = x[:64] @ weight
     started = time.perf_counter()
-    slope = x @ weight
-    _, _ = slope @ weight.T, x.T @ slope
+    gradient = x @ weight
+    _, _ = gradient @ weight.T, x.T @ gradient
     return time.perf_counter() - started
 
 

@@ -113,12 +113,12 @@ def fit_logistic(kernel: Floats, made: npt.NDArray[np.bool_], penalty: float = _
     loss = _loss(kernel, target, solution, penalty)
     for _ in range(100):
         score = kernel @ solution[:size] + solution[size]
-        chance = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
-        weight = np.maximum(chance * (1 - chance), 1e-9)
+        probability = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
+        weight = np.maximum(probability * (1 - probability), 1e-9)
         system = np.ones((size + 1, size + 1))
         system[:size, :size] = kernel + np.diag(1 / (penalty * weight))
         system[size, size] = 0
-        wanted = _solve(system, np.append(score + (target - chance) / weight, 0.0))
+        wanted = _solve(system, np.append(score + (target - probability) / weight, 0.0))
         step = 1.0
         while step > 1e-6:
             trial = solution + step * (wanted - solution)

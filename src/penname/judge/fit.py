@@ -84,23 +84,23 @@ class KneserNey:
     def probabilities(self, ids: Ids) -> Floats:
         """The probability (n - 1,) of each token of `ids` (n,) but the first, given those before it."""
         targets = ids[1:]
-        chance = np.full(len(targets), 1 / self.vocab_size)
+        probability = np.full(len(targets), 1 / self.vocab_size)
         for size, level in enumerate(self._levels):
             context = self._contexts(ids, size)
-            chance = _interpolate(level, context, targets, chance, self.vocab_size)
-        return chance
+            probability = _interpolate(level, context, targets, probability, self.vocab_size)
+        return probability
 
     def distribution(self, context: Sequence[int]) -> Floats:
         """The probability of every token (vocab_size,) after `context`."""
-        chance = np.full(self.vocab_size, 1 / self.vocab_size)
+        probability = np.full(self.vocab_size, 1 / self.vocab_size)
         targets = np.arange(self.vocab_size)
         for size, level in enumerate(self._levels):
             if size > len(context):
                 break
             ids = np.append(np.asarray(context, np.int64)[len(context) - size :], 0)
             number = self._contexts(ids, size)[-1] if size else 0
-            chance = _interpolate(level, np.full(self.vocab_size, number), targets, chance, self.vocab_size)
-        return chance
+            probability = _interpolate(level, np.full(self.vocab_size, number), targets, probability, self.vocab_size)
+        return probability
 
     def _contexts(self, ids: Ids, size: int) -> Ids:
         """The number of the `size`-gram before each token but the first; -1 where it is not known."""

@@ -22,9 +22,9 @@ _DAMPING = 0.01
 
 
 @torch.no_grad()
-def compensated(model: GPT, windows: Tensor, row_step: float, at_once: int = 8) -> dict[str, RoundedRows]:
+def compensated(model: GPT, windows: Tensor, row_step: float, micro_rows: int = 8) -> dict[str, RoundedRows]:
     """Round the matrices of all layers for the inputs that `windows` (n, tokens) of token ids give them."""
-    squares = input_squares(model, windows, at_once)
+    squares = input_squares(model, windows, micro_rows)
     found: dict[str, RoundedRows] = {}
     for name, module in _hidden(model):
         if name in squares:
@@ -33,7 +33,7 @@ def compensated(model: GPT, windows: Tensor, row_step: float, at_once: int = 8) 
     return found
 
 
-def input_squares(model: GPT, windows: Tensor, at_once: int = 8) -> dict[str, Tensor]:
+def input_squares(model: GPT, windows: Tensor, micro_rows: int = 8) -> dict[str, Tensor]:
     """Sums of x xT over the inputs x of each matrix; of matrices that share their inputs only the first is named."""
     sums: dict[str, Tensor] = {}
 
@@ -50,7 +50,7 @@ def input_squares(model: GPT, windows: Tensor, at_once: int = 8) -> dict[str, Te
     model.eval()
     try:
         place = next(model.parameters()).device
-        for part in torch.split(windows, at_once):
+        for part in torch.split(windows, micro_rows):
             model.hidden(part.to(place))
     finally:
         model.train(training)

@@ -69,9 +69,9 @@ class _Rotated(torch.autograd.Function):
         return _turned(x, cos, sin, 1)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
-        return _turned(slopes[0], cos, sin, -1), None, None
+        return _turned(gradients[0], cos, sin, -1), None, None
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor, way: int) -> Tensor:
@@ -94,14 +94,14 @@ class _Normed(torch.autograd.Function):
         return normed * weight.to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         normed, weight, scale = ctx.saved_tensors
-        slope = slopes[0]
-        aligned = slope * normed
+        gradient = gradients[0]
+        aligned = gradient * normed
         to_weight = aligned.flatten(0, -2).sum(dim=0, dtype=torch.float32).to(weight.dtype)
-        small = weight.to(slope.dtype)
+        small = weight.to(gradient.dtype)
         mean = (aligned @ small).div_(normed.size(-1)).unsqueeze(-1)
-        to_x = (slope * small).addcmul_(normed, mean, value=-1).mul_(scale)
+        to_x = (gradient * small).addcmul_(normed, mean, value=-1).mul_(scale)
         return to_x, to_weight, None
 
 
@@ -115,23 +115,23 @@ class _Attended(torch.autograd.Function):
         key, value = (each.reshape(batch * groups, tokens, dim) for each in (key, value))
         ahead = query.new_full((step, step), -torch.inf).triu_(1)
         out = query.new_empty((batch, heads, tokens, dim))
-        parts, chances = [], []
+        parts, probabilities = [], []
         for start in range(0, tokens, step):
             end = start + step
             part = _part(query, start, end, groups).mul_(dim**-0.5)
             scores = torch.bmm(part, key[:, :end].mT)
             # Only the last `step` keys may lie ahead of a query.
             scores.view(batch, heads, step, end)[..., start:] += ahead
-            chance = torch.softmax(scores, dim=-1)
-            out[:, :, start:end] = torch.bmm(chance, value[:, :end]).view(batch, heads, step, dim)
+            probability = torch.softmax(scores, dim=-1)
+            out[:, :, start:end] = torch.bmm(probability, value[:, :end]).view(batch, heads, step, dim)
             parts.append(part)
-            chances.append(chance)
-        ctx.save_for_backward(key, value, *parts, *chances)
+            probabilities.append(probability)
+        ctx.save_for_backward(key, value, *parts, *probabilities)
         ctx.shape = query.shape, groups
         return out
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
         key, value, *kept = ctx.saved_tensors
         (batch, heads, tokens, dim), groups = ctx.shape
         step = tokens // _BLOCKS
@@ -139,11 +139,11 @@ class _Attended(torch.autograd.Function):
         to_key, to_value = torch.zeros_like(key), torch.zeros_like(value)
         for number in range(_BLOCKS):
             start, end = number * step, (number + 1) * step
-            part, chance = kept[number], kept[_BLOCKS + number]
-            slope = _part(slopes[0], start, end, groups)
-            to_value[:, :end].baddbmm_(chance.mT, slope)
-            to_chance = torch.bmm(slope, value[:, :end].mT)
-            to_scores = torch._softmax_backward_data(to_chance, chance, -1, chance.dtype)
+            part, probability = kept[number], kept[_BLOCKS + number]
+            gradient = _part(gradients[0], start, end, groups)
+            to_value[:, :end].baddbmm_(probability.mT, gradient)
+            to_probability = torch.bmm(gradient, value[:, :end].mT)
+            to_scores = torch._softmax_backward_data(to_probability, probability, -1, probability.dtype)
             moved = torch.bmm(to_scores, key[:, :end]).mul_(dim**-0.5)
             to_query[:, :, start:end] = moved.view(batch, heads, step, dim)
             to_key[:, :end].baddbmm_(to_scores.mT, part)

@@ -47,7 +47,7 @@ def adapt(
     plan: Plan,
     device: Device,
     *,
-    anchor: GPT | None = None,
+    teacher: GPT | None = None,
     cap: float = 0.2,
     folder: Path | None = None,
     fingerprint: str = "",
@@ -58,11 +58,11 @@ def adapt(
 ) -> Fitted:
     """Train `model` in place by `plan`.
 
-    `anchor` is a copy of the base, which a plan with a `teacher_share` wants: it says what it expects of replayed text.
-    Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
+    `teacher` is a copy of the base, which a plan with a `teacher_share` wants: it says what it expects of replayed
+    text. Raises `Interrupted` after Ctrl-C, saved in `folder`; the same call goes on from there.
     """
     settings = plan.settings
-    if anchor is None or replay is None or plan.share >= 1:
+    if teacher is None or replay is None or plan.share >= 1:
         settings = replace(settings, teacher_share=0.0)
     streams = [(Stream(blog.ids, blog.ends, settings.context, settings.seed * 10 + 1, cap), plan.share)]
     if replay is not None and plan.share < 1:
@@ -83,10 +83,10 @@ def adapt(
         most_steps=plan.most_steps,
         layers_compiled=plan.compiled,
         checkpointing=plan.checkpointing,
-        sparing=plan.sparing,
+        low_memory=plan.low_memory,
         bytes_per_token=blog.text_bytes / max(1, blog.ids.size),
         fingerprint=fingerprint,
-        teacher=anchor,
+        teacher=teacher,
         taught_part=1 if settings.teacher_share else None,
         restart=restart,
         stop_after=stop_after,

@@ -59,7 +59,7 @@ class _Job:
             f"{self.device.precision}, {self.device.precision_reason}."
         )
         if options.memory:
-            # Recorded steps keep their activations: memory that is limited is not for that.
+            # CudaGraphs steps keep their activations: memory that is limited is not for that.
             self.device = replace(self.device, records=False)
         self.loaded = loaded or self._load()
         posts = prepared.side("train")
@@ -93,14 +93,14 @@ class _Job:
         """A copy of the network as it was before training: made when first asked for."""
         return copy.deepcopy(self.loaded.model).requires_grad_(False)
 
-    def base_weights(self, anchor: "GPT | None" = None) -> "dict[str, Tensor]":
+    def base_weights(self, teacher: "GPT | None" = None) -> "dict[str, Tensor]":
         """The weights that the network had before training: those of a copy, or read again."""
-        return dict((anchor or self._load().model).named_parameters())
+        return dict((teacher or self._load().model).named_parameters())
 
     def look_around(self, plan: "Plan") -> "tuple[Look | None, float | None]":
         """A look at general text, and what the base sees there; None where it is not needed or there is none."""
 
-        if self.options.strength is not None or self.options.from_scratch:
+        if self.options.interpolation is not None or self.options.from_scratch:
             return None, None
         # An open model brings no text of its own: modern prose and books that the shipped base did not see serve.
         texts = general_texts(base_folder() if self.open else self.options.base or base_folder())
@@ -116,14 +116,14 @@ class _Job:
         context = min(config.max_position_embeddings, 512 if device.slow else 1024)
         fit = self.fit(context)
         wishes = self.wishes()
-        anchor = None if options.from_scratch or fit.sparing or self.open else self.twin
+        teacher = None if options.from_scratch or fit.low_memory or self.open else self.twin
         with low_rank(self.loaded.model, fit.lora_rank, options.seed, fit.half), events.task("Measuring the speed"):
             speeds = measure_speeds(
                 self.loaded.model.to(device.torch),
                 device,
                 context,
                 fit.micro_rows,
-                anchor=anchor,
+                teacher=teacher,
                 sample=_sampler(self.loaded, self.prepared, device),
                 folder=self.prepared.workspace.folder,
                 checkpointing=fit.checkpointing,
@@ -143,11 +143,11 @@ class _Job:
                 device=device,
                 wishes=wishes,
                 context=context,
-                anchored=anchor is not None,
+                with_teacher=teacher is not None,
                 rule=open_rule(size, config.parameters(), fit.lora_rank > 0) if self.open else None,
             )
         reasons = (*plan.reasons, *filter(None, [fit.reason]))
-        return replace(plan, sparing=fit.sparing, lora_rank=fit.lora_rank, half=fit.half, reasons=reasons)
+        return replace(plan, low_memory=fit.low_memory, lora_rank=fit.lora_rank, half=fit.half, reasons=reasons)
 
     def fit(self, context: int) -> "Fit":
         """How the run goes into memory, the network moved to the device if its weights go there whole."""
@@ -157,7 +157,7 @@ class _Job:
             spare()
         copies = 1 if self.open or self.options.from_scratch else 2
         fit = fit_device(config, context, device, most, there=device.kind == "cpu", copies=copies)
-        if fit.sparing:
+        if fit.low_memory:
             spare()
         return fit
 
@@ -178,7 +178,7 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
     job = _Job(prepared, options, begun)
     plan, fingerprint = _kept_plan(workspace, job, content_hash(inputs))
     loaded, device = job.loaded, job.device
-    if plan.sparing:
+    if plan.low_memory:
         spare()
     for reason in plan.reasons:
         events.note(reason)
@@ -191,7 +191,7 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
     context = plan.settings.context
     validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
     look, before = job.look_around(plan)
-    anchor = job.twin if plan.settings.teacher_share else None
+    teacher = job.twin if plan.settings.teacher_share else None
     with low_rank(loaded.model, plan.lora_rank, options.seed, plan.half) as change:
         fitted = adapt(
             loaded.model,
@@ -199,7 +199,7 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
             replay,
             plan,
             device,
-            anchor=anchor,
+            teacher=teacher,
             cap=options.cap,
             folder=workspace.checkpoints,
             fingerprint=fingerprint,
@@ -207,9 +207,9 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
             sample=_sampler(loaded, prepared, device),
             restart=lambda model: change.begin_again() if change else job.put_back(model),
         )
-        record = as_record(fitted, plan) | {"strength": options.strength}
+        record = as_record(fitted, plan) | {"strength": options.interpolation}
         if not options.from_scratch:
-            base = change.go if change else job.base_weights(anchor)
+            base = change.go if change else job.base_weights(teacher)
             record |= _settled(options, plan, fitted, base, validate, look, before)
     record["reasons"] = [*record["reasons"], *filter(None, [record.pop("settled", "")])]
     _save(prepared, job, plan, record, fitted.model)
@@ -227,8 +227,8 @@ def _settled(
 ) -> dict[str, Any]:
     """Go back towards the base, as far as was asked or as is best; what the record says of it."""
 
-    if options.strength is not None:
-        (base if callable(base) else partial(go_back, fitted.model, base))(options.strength)
+    if options.interpolation is not None:
+        (base if callable(base) else partial(go_back, fitted.model, base))(options.interpolation)
         return {}
     limit, weight = plan.forgetting
     with events.task("Settling how far to go from the base"):
@@ -244,7 +244,7 @@ def _settled(
         )
     events.note(settled.reason)
     return {
-        "strength": round(settled.strength, 3),
+        "strength": round(settled.interpolation, 3),
         "best_validation_bits_per_byte": settled.bits_per_byte,
         "settled": settled.reason,
     }

@@ -1,7 +1,7 @@
 """The gradient of a micro-batch, recorded on a GPU the third time that its shape comes, and replayed from then on.
 
-    recorded = Recorded(device)
-    loss = recorded(work, (ids, targets, None), True, 3)
+    graphs = CudaGraphs(device)
+    loss = graphs(work, (ids, targets, None), True, 3)
 
 In: a function that adds a gradient to the weights and returns a loss, and what it is called with. Out: the same loss
 and gradient, dropout included. A small batch waits for the host otherwise, which launches a thousand kernels one by
@@ -53,7 +53,7 @@ class _Recording(NamedTuple):
     replay: Callable[[], None]
 
 
-class Recorded:
+class CudaGraphs:
     """Recordings of one function, one for each kind of arguments that comes often; gradients must stay where they are.
 
     The function is not kept: who calls this lives no longer for it.

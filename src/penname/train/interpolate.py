@@ -24,7 +24,7 @@ LIMIT = 0.025
 WEIGHT = 0.7
 """What a bit that is forgotten beyond the limit costs, in bits of held-out posts. With 2 a short run on Pepys' diary
 went back too far, and its drafts turned into novels and textbooks (lab/0040)."""
-STRENGTHS = (1.0, 0.95, 0.9, 0.8, 0.7)
+INTERPOLATIONS = (1.0, 0.95, 0.9, 0.8, 0.7)
 """Parts of the way that are looked at: less would give up too much of the voice."""
 _POWER = 1.9
 """Of the way, by which what is forgotten grows: measured on two blogs."""
@@ -39,17 +39,17 @@ Go = Callable[[float], None]
 class Settled:
     """How far the model was taken, 0 (the base) to 1 (as it was trained), why, and its held-out bits per byte there."""
 
-    strength: float
+    interpolation: float
     reason: str
     bits_per_byte: float | None = None
 
 
-def go_back(model: GPT, base: Mapping[str, Tensor], strength: float) -> None:
-    """Leave `model` only `strength` of its way from `base` (weights by name), in place."""
-    if strength < 1:
+def go_back(model: GPT, base: Mapping[str, Tensor], interpolation: float) -> None:
+    """Leave `model` only `interpolation` of its way from `base` (weights by name), in place."""
+    if interpolation < 1:
         with torch.no_grad():
             for name, weight in model.named_parameters():
-                weight.lerp_(base[name].to(weight.device), 1 - strength)
+                weight.lerp_(base[name].to(weight.device), 1 - interpolation)
 
 
 def settle(
@@ -73,15 +73,15 @@ def settle(
     forgotten = _seen(look, model) - before if look is not None and before is not None else 0.0
     go = base if callable(base) else _between(model, base)
     best, found, least = 1.0, None, float("inf")
-    for strength in STRENGTHS:
-        go(strength)
+    for interpolation in INTERPOLATIONS:
+        go(interpolation)
         figure = None
         if validate is not None:
-            figure = at_end if strength == 1 and at_end is not None else _seen(validate, model)
-        cost = (figure or 0.0) + weight * max(0.0, forgotten * strength**_POWER - limit)
+            figure = at_end if interpolation == 1 and at_end is not None else _seen(validate, model)
+        cost = (figure or 0.0) + weight * max(0.0, forgotten * interpolation**_POWER - limit)
         if cost >= least:
             break
-        best, found, least = strength, figure, cost
+        best, found, least = interpolation, figure, cost
     go(best)
     return Settled(best, _said(best, forgotten, limit), found)
 
@@ -96,19 +96,19 @@ def _between(model: GPT, base: Mapping[str, Tensor]) -> Go:
     """A function that gives `model` the weights that lie part of the way from `base` to those it has now."""
     adapted = copied(model)
 
-    def go(strength: float) -> None:
+    def go(interpolation: float) -> None:
         put_back(model, adapted)
-        go_back(model, base, strength)
+        go_back(model, base, interpolation)
 
     return go
 
 
-def _said(strength: float, forgotten: float, limit: float) -> str:
-    if strength < 1 and forgotten > limit:
+def _said(interpolation: float, forgotten: float, limit: float) -> str:
+    if interpolation < 1 and forgotten > limit:
         return (
-            f"{strength:.0%} of the way from the base: all of it would forget {forgotten:.3f} bits per byte of general "
-            f"English, {limit:g} are allowed, and held-out posts lose less than that."
+            f"{interpolation:.0%} of the way from the base: all of it would forget {forgotten:.3f} bits per byte of "
+            f"general English, {limit:g} are allowed, and held-out posts lose less than that."
         )
-    if strength < 1:
-        return f"{strength:.0%} of the way from the base: held-out posts are best predicted there."
+    if interpolation < 1:
+        return f"{interpolation:.0%} of the way from the base: held-out posts are best predicted there."
     return f"All of the way from the base: {max(0.0, forgotten):.3f} bits per byte of general English are forgotten."

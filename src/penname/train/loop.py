@@ -28,7 +28,7 @@ from penname.model.weights import blend, copied, put_back
 from penname.train import parallel
 from penname.train.batches import Feeder, Mixture
 from penname.train.checkpoint import Best, drop_checkpoints, load_checkpoint, newest_checkpoint, save_checkpoint
-from penname.train.graphs import Clock, Recorded, Threads, stop_on_interrupt
+from penname.train.graphs import Clock, CudaGraphs, Threads, stop_on_interrupt
 from penname.train.loss import Objective, is_masked_step, prepare_rows, scored_tokens, taught_last
 from penname.train.optim import build_optimizers
 from penname.train.settings import TrainSettings, learning_rate
@@ -72,7 +72,7 @@ class Run:
     """Whether each layer is compiled: less is gained, and the compiler is done in seconds."""
     checkpointing: bool = False
     """Whether activations are computed twice instead of kept."""
-    sparing: bool = False
+    low_memory: bool = False
     """Whether the best weights go into a file, and checkpoints into small parts, to spare memory."""
     keep_best: bool = True
     bytes_per_token: float = 0.0
@@ -157,11 +157,11 @@ class Trainer:
         self.every = 1 if run.device.slow else 10
         inner: Any = torch.compile(self.objective) if run.compiled else self.objective
         self.forward = parallel.wrap(inner, run.device)
-        plain = not (run.compiled or run.layers_compiled or run.checkpointing or run.sparing or parallel.world() > 1)
-        self.recorded = Recorded(run.device, plain)
+        plain = not (run.compiled or run.layers_compiled or run.checkpointing or run.low_memory or parallel.world() > 1)
+        self.graphs = CudaGraphs(run.device, plain)
         self.as_stored: Any = torch.compile(run.rounding.as_stored) if run.compiled else run.rounding.as_stored
         self.average = copied(model) if run.settings.ema else None
-        self.best = Best(run.folder / "best.safetensors" if run.folder and run.sparing else None)
+        self.best = Best(run.folder / "best.safetensors" if run.folder and run.low_memory else None)
         self.recent: list[tuple[int, Tensor]] = []
         self.resumed = 0
 
@@ -246,13 +246,13 @@ class Trainer:
                     raise
                 self.device.free_cache()
                 optimizer.step()
-            optimizer.zero_grad(set_to_none=not self.recorded.enabled)
+            optimizer.zero_grad(set_to_none=not self.graphs.enabled)
 
     def gradients(self, windows: Tensor, step: int, masked: bool) -> Tensor:
         """Accumulate the gradient of a step over micro-batches; the same for any number of them."""
         self.model.train()
         for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=not self.recorded.enabled)
+            optimizer.zero_grad(set_to_none=not self.graphs.enabled)
         total = torch.zeros((), device=self.device.torch)
         divisor = scored_tokens(self.settings, masked)
         first, _ = parallel.share_of(self.settings.rows)
@@ -267,7 +267,7 @@ class Trainer:
             torch.manual_seed(seed + start)
             placed, last = self.placed(rows, ids, targets, hide), start + micro >= windows.size(0)
             with parallel.no_sync(self.forward, last):
-                total += self.recorded(self.add_gradient, placed, not masked, spoken, divisor)
+                total += self.graphs(self.add_gradient, placed, not masked, spoken, divisor)
         return total
 
     def add_gradient(self, placed: Sequence[Tensor | None], causal: bool, spoken: int | None, divisor: float) -> Tensor:
@@ -367,7 +367,7 @@ class Trainer:
 
         With one window left activations are computed twice instead of kept.
         """
-        self.recorded.forget()
+        self.graphs.forget()
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.device.free_cache()
@@ -437,7 +437,7 @@ class Trainer:
             self.optimizers,
             asdict(self.state),
             extra=extra,
-            part_size=min(self.run.part_size, _SMALL_PART) if self.run.sparing else self.run.part_size,
+            part_size=min(self.run.part_size, _SMALL_PART) if self.run.low_memory else self.run.part_size,
         )
 
     def resume(self) -> None:

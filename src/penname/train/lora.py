@@ -37,18 +37,18 @@ class LowRank(nn.Module):
         drawn = torch.randn(rank, columns, generator=generator) / math.sqrt(columns)
         self.down = nn.Parameter(drawn.to(plain.weight.device))
         self.up = nn.Parameter(torch.zeros(rows, rank, device=plain.weight.device))
-        self.strength = 1.0
+        self.interpolation = 1.0
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., columns) -> (..., rows)."""
         bias = None if self.bias is None else self.bias.to(x.dtype)
         thin = F.linear(F.linear(x, self.down.to(x.dtype)), self.up.to(x.dtype))
-        return torch.add(F.linear(x, self.frozen.to(x.dtype), bias), thin, alpha=_SCALE * self.strength)
+        return torch.add(F.linear(x, self.frozen.to(x.dtype), bias), thin, alpha=_SCALE * self.interpolation)
 
     @property
     def weight(self) -> Tensor:
         """The matrix with its change added, in the precision of the frozen one."""
-        change = (self.up @ self.down).mul_(_SCALE * self.strength)
+        change = (self.up @ self.down).mul_(_SCALE * self.interpolation)
         return self.frozen + change if self.frozen.dtype == change.dtype else change.add_(self.frozen).to(self.frozen)
 
 
@@ -58,10 +58,10 @@ class Change:
     def __init__(self, parts: list[LowRank]) -> None:
         self.parts = parts
 
-    def go(self, strength: float) -> None:
-        """Leave only `strength` of the way from the base, 0 to 1."""
+    def go(self, interpolation: float) -> None:
+        """Leave only `interpolation` of the way from the base, 0 to 1."""
         for part in self.parts:
-            part.strength = strength
+            part.interpolation = interpolation
 
     @torch.no_grad()
     def begin_again(self) -> None:

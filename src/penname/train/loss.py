@@ -5,7 +5,7 @@ its gradient is taken at once, so that 4,096 tokens of a 16,384-word vocabulary 
 
 With a teacher (Hinton, Vinyals and Dean 2015) the loss of a token is
 
-    (1 - share) * cross-entropy + share * temperature^2 * cross-entropy against the teacher's chances
+    (1 - share) * cross-entropy + share * temperature^2 * cross-entropy against the teacher's probabilities
 
 with both softmaxes of the second term at the temperature; its square keeps the gradient's size, which is that of
 KL(teacher || student). A target that is not scored (`IGNORE`) has neither term.
@@ -113,9 +113,9 @@ class _Sliced(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         to_hidden, to_table = ctx.saved_tensors
-        scale = slopes[0]
+        scale = gradients[0]
         return (
             None if to_hidden is None else to_hidden * scale.to(to_hidden.dtype),
             None if to_table is None else to_table.mul_(scale),
@@ -141,16 +141,16 @@ def _slopes(
     for start in range(0, part.size(0), piece):
         some = slice(start, start + piece)
         logits = (part[some] @ weight.T).float()
-        loss, slope = _slope(logits, target[some], None if taught is None else taught.of(some), training)
+        loss, gradient = _loss_and_gradient(logits, target[some], None if taught is None else taught.of(some), training)
         total += loss
         if together is not None:
-            together[some] = slope
+            together[some] = gradient
         elif training:
-            small = slope.to(part.dtype)
+            small = gradient.to(part.dtype)
     return total, small if together is None else together
 
 
-def _slope(logits: Tensor, target: Tensor, taught: Taught | None, training: bool) -> tuple[Tensor, Tensor]:
+def _loss_and_gradient(logits: Tensor, target: Tensor, taught: Taught | None, training: bool) -> tuple[Tensor, Tensor]:
     """The summed loss of a few tokens, and, in the place of the logits (n, vocab), its gradient by them."""
     kept = target != IGNORE
     share = 0.0 if taught is None else taught.share
@@ -158,8 +158,8 @@ def _slope(logits: Tensor, target: Tensor, taught: Taught | None, training: bool
     place = target.clamp(min=0)[:, None]
     chosen, peak = logits.gather(1, place), logits.amax(dim=-1, keepdim=True)
     # In place from here on: a copy of the logits costs as much time as their product.
-    chances = logits.sub_(peak).exp_()
-    mass = chances.sum(dim=-1, keepdim=True)
+    probabilities = logits.sub_(peak).exp_()
+    mass = probabilities.sum(dim=-1, keepdim=True)
     level = (mass.log() + peak).squeeze(1)
     losses = level - chosen.squeeze(1)
     if soft is not None:
@@ -167,13 +167,13 @@ def _slope(logits: Tensor, target: Tensor, taught: Taught | None, training: bool
     total = (losses * kept).sum()
     if not training:
         return total, logits
-    slope = chances.div_(mass)
+    gradient = probabilities.div_(mass)
     if soft is not None and soft.whole:
-        slope.mul_(1 - share)
-    slope.scatter_add_(1, place, torch.full_like(mass, share - 1.0))
+        gradient.mul_(1 - share)
+    gradient.scatter_add_(1, place, torch.full_like(mass, share - 1.0))
     if soft is not None:
-        slope.add_(soft.slope, alpha=share)
-    return total, slope.mul_(kept[:, None])
+        gradient.add_(soft.gradient, alpha=share)
+    return total, gradient.mul_(kept[:, None])
 
 
 def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
@@ -185,26 +185,26 @@ def _added(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
 
 
 class _Soft(NamedTuple):
-    """What soft targets add to a slice's loss (n,) and to its slope by the logits (n, vocab)."""
+    """What soft targets add to a slice's loss (n,) and to its gradient by the logits (n, vocab)."""
 
     loss: Tensor
-    slope: Tensor
+    gradient: Tensor
     whole: bool
     """Whether they hold the student's own part too: at temperature 1 it is that of the text, and computed there."""
 
 
 def _soft(logits: Tensor, taught: Taught, training: bool) -> _Soft:
     """temperature^2 * cross-entropy of a slice's tokens against what the teacher expects."""
-    said, heat = taught.hidden, taught.temperature
+    said, temperature = taught.hidden, taught.temperature
     wanted = said @ taught.table.to(said.dtype).T
-    if heat == 1:
-        chances = wanted.softmax(dim=-1, dtype=torch.float32)
-        loss = (chances * logits).sum(dim=-1).neg_()
-        return _Soft(loss, chances.neg_(), whole=False)
-    chances = wanted.float().div_(heat).softmax(dim=-1)
-    ours = (logits / heat).log_softmax(dim=-1)
-    loss = (chances * ours).sum(dim=-1).mul_(-(heat**2))
-    return _Soft(loss, ours.exp_().sub_(chances).mul_(heat) if training else ours[:0], whole=True)
+    if temperature == 1:
+        probabilities = wanted.softmax(dim=-1, dtype=torch.float32)
+        loss = (probabilities * logits).sum(dim=-1).neg_()
+        return _Soft(loss, probabilities.neg_(), whole=False)
+    probabilities = wanted.float().div_(temperature).softmax(dim=-1)
+    ours = (logits / temperature).log_softmax(dim=-1)
+    loss = (probabilities * ours).sum(dim=-1).mul_(-(temperature**2))
+    return _Soft(loss, ours.exp_().sub_(probabilities).mul_(temperature) if training else ours[:0], whole=True)
 
 
 _MIX = (0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35)

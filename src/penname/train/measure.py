@@ -57,7 +57,7 @@ class Fit:
 
     micro_rows: int
     checkpointing: bool
-    sparing: bool
+    low_memory: bool
     """Whether the best weights go into a file, and there is no copy of the base."""
     bytes: int
     """What it is expected to take, the weights included, beside the loaded program."""
@@ -69,7 +69,7 @@ class Fit:
     """Whether the weights that are not trained lie in two bytes each."""
 
 
-def windows_at_once(device: Device) -> int:
+def largest_micro_batch(device: Device) -> int:
     """Windows that should go through the network at once, where memory allows: more are hardly faster.
 
     In fewer bits than float32 all weights are cast anew, and their gradients back, for each lot of windows.
@@ -92,11 +92,11 @@ def fit_device(
     free = device.room(most)
     room = free + config.parameters() * 4 if free and there else free
     value_bytes = 4 if device.precision == "fp32" else 2
-    return fit_memory(config, context, windows_at_once(device), value_bytes, room, device.slow, copies)
+    return fit_memory(config, context, largest_micro_batch(device), value_bytes, room, device.slow, copies)
 
 
 _WAYS = (
-    # sparing, activations computed twice, low-rank changes, weights in two bytes
+    # low_memory, activations computed twice, low-rank changes, weights in two bytes
     (False, False, False, False),
     (True, False, False, False),
     (True, True, False, False),
@@ -112,17 +112,17 @@ def fit_memory(
 ) -> Fit:
     """The most windows at once that `room` bytes hold, up to `wanted_rows`; a `room` of 0 is unknown: enough."""
     needed = 0
-    for sparing, checkpointing, low_rank, half in _WAYS:
+    for low_memory, checkpointing, low_rank, half in _WAYS:
         rank, half = RANK if low_rank else 0, half or (low_rank and value_bytes == 2)
         rows = wanted_rows
         while rows:
             needed = training_bytes(
-                config, context, rows, value_bytes, checkpointing, sparing, slow, copies=copies, rank=rank, half=half
+                config, context, rows, value_bytes, checkpointing, low_memory, slow, copies=copies, rank=rank, half=half
             )
-            given_up = sparing or checkpointing or rows < wanted_rows
+            given_up = low_memory or checkpointing or rows < wanted_rows
             if not room or needed <= room * _SPARE:
-                said = _said(rows, checkpointing, sparing, room, rank, copies) if given_up else ""
-                return Fit(rows, checkpointing, sparing, needed, said, rank, half)
+                said = _said(rows, checkpointing, low_memory, room, rank, copies) if given_up else ""
+                return Fit(rows, checkpointing, low_memory, needed, said, rank, half)
             rows //= 2
     raise InputError(
         f"A network of {config.parameters() / 1e6:,.0f} million weights needs about {needed / _SPARE / 1e9:.1f} GB to "
@@ -137,7 +137,7 @@ def training_bytes(
     rows: int,
     value_bytes: int,
     checkpointing: bool,
-    sparing: bool,
+    low_memory: bool,
     slow: bool,
     *,
     copies: int = 2,
@@ -146,13 +146,13 @@ def training_bytes(
 ) -> int:
     """Bytes that training takes at its peak: weights, optimizer, best weights, activations, a slice of the loss.
 
-    In float32 the weights, their gradients and two moments, and, unless `sparing`, `copies` more (the best so far, the
-    base); a cast one where products run in fewer bits. Low-rank changes of a `rank` have all that, the weights then
+    In float32 the weights, their gradients and two moments, and, unless `low_memory`, `copies` more (the best so far,
+    the base); a cast one where products run in fewer bits. Low-rank changes of a `rank` have all that, the weights then
     only themselves, in two bytes where `half`. Activations were fitted to peaks measured on a CPU (lab/0018).
     """
     width = config.hidden_size
     trained = low_rank_parameters(config, rank) if rank else config.parameters()
-    weights = trained * (16 if sparing else 16 + 4 * copies)
+    weights = trained * (16 if low_memory else 16 + 4 * copies)
     # Each weight once more in few bits, while products run in these; those that lie in two bytes are there already.
     weights += config.parameters() * (0 if half or value_bytes == 4 else value_bytes)
     weights += config.parameters() * (2 if half else 4) if rank else 0
@@ -177,14 +177,14 @@ def low_rank_parameters(config: GPTConfig, rank: int) -> int:
     return config.num_hidden_layers * rank * (attention + 3 * (width + config.intermediate_size))
 
 
-def _said(rows: int, checkpointing: bool, sparing: bool, room: int, rank: int, copies: int) -> str:
+def _said(rows: int, checkpointing: bool, low_memory: bool, room: int, rank: int, copies: int) -> str:
     how = [f"{rows} window{'s' if rows > 1 else ''} at once"]
     how += [f"changes of rank {rank} to each matrix are learned, added in at the end"] if rank else []
-    how += ["the best weights in a file"] if sparing else []
-    how += ["no copy of the base beside them"] if sparing and copies > 1 else []
+    how += ["the best weights in a file"] if low_memory else []
+    how += ["no copy of the base beside them"] if low_memory and copies > 1 else []
     how += ["activations computed twice instead of kept"] if checkpointing else []
     kept = "the batch and what is learned stay the same"
-    if sparing and copies > 1:
+    if low_memory and copies > 1:
         kept = "the batch stays the same, and replayed text alone keeps the base's English"
     if rank:
         kept = "a little less is learned than with all weights"
@@ -263,7 +263,7 @@ def measure_speeds(
     context: int,
     micro_rows: int,
     *,
-    anchor: GPT | None = None,
+    teacher: GPT | None = None,
     sample: Callable[[GPT], object] | None = None,
     folder: Path | None = None,
     checkpointing: bool = False,
@@ -271,7 +271,7 @@ def measure_speeds(
 ) -> Speeds:
     """Measure every part of a run of `model` here; a second on a fast device, ten on a slow one.
 
-    `anchor` is a copy of the network that is to say what it expects of replayed text; a slow device is not asked what
+    `teacher` is a copy of the network that is to say what it expects of replayed text; a slow device is not asked what
     that takes: as much as scoring (lab/0063). `sample` writes a sample text, `folder` is where checkpoints will lie,
     `seconds` is what the run may take: where it is long enough to repay it, compiled layers are tried and kept if they
     are faster.
@@ -286,8 +286,8 @@ def measure_speeds(
         compiled = False
     one = 0.0 if device.slow or micro_rows == 1 else min(micro, _steps(_trainer(model, device, context, 1))[0])
     taught = 0.0
-    if anchor is not None and not device.slow:
-        beside, _, start = _steps(_trainer(model, device, context, micro_rows, anchor))
+    if teacher is not None and not device.slow:
+        beside, _, start = _steps(_trainer(model, device, context, micro_rows, teacher))
         # The rows that it reads are one more in some steps than in others: two kinds of step are recorded.
         start = 2 * start
         taught = max(0.0, beside - micro) / _TAUGHT
@@ -310,8 +310,8 @@ def measure_speed(model: GPT, device: Device, context: int, rows: int) -> float:
     return rows * context / (micro + update)
 
 
-def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | None = None) -> "Trainer":
-    """A run that learns nothing; `anchor` says what it expects of half of the rows."""
+def _trainer(model: GPT, device: Device, context: int, rows: int, teacher: GPT | None = None) -> "Trainer":
+    """A run that learns nothing; `teacher` says what it expects of half of the rows."""
 
     ids = np.arange(context * 4 + 1) % model.config.vocab_size
     stream = Stream(ids, np.array([ids.size], np.int64), context, 0)
@@ -324,13 +324,13 @@ def _trainer(model: GPT, device: Device, context: int, rows: int, anchor: GPT | 
         table_lr=0.0,
         weight_decay=0.0,
         dropout=0.1,
-        teacher_share=0.9 if anchor is not None else 0.0,
+        teacher_share=0.9 if teacher is not None else 0.0,
     )
-    if anchor is None:
+    if teacher is None:
         return Trainer(model, Run(settings, Mixture([(stream, 1.0)], rows), device, micro_rows=rows))
     replay = Stream(ids, np.array([ids.size], np.int64), context, 1)
     mixture = Mixture([(stream, 1 - _TAUGHT), (replay, _TAUGHT)], rows)
-    return Trainer(model, Run(settings, mixture, device, micro_rows=rows, teacher=anchor, taught_part=1))
+    return Trainer(model, Run(settings, mixture, device, micro_rows=rows, teacher=teacher, taught_part=1))
 
 
 def _steps(trainer: "Trainer") -> tuple[float, float, float]:
@@ -339,7 +339,7 @@ def _steps(trainer: "Trainer") -> tuple[float, float, float]:
     A slow machine does two more steps, a fast one up to eight within a second. Where steps are recorded, those that
     are replayed count.
     """
-    spare = 3 if trainer.recorded.enabled else 1
+    spare = 3 if trainer.graphs.enabled else 1
     gradients: list[float] = []
     updates: list[float] = []
     windows = torch.from_numpy(trainer.run.mixture.batch(0).astype(np.int64))
@@ -347,7 +347,7 @@ def _steps(trainer: "Trainer") -> tuple[float, float, float]:
         gradients.append(_timed(lambda: trainer.gradients(windows, 0, False), trainer.device))
         updates.append(_timed(trainer.update, trainer.device))
     gradient, update = statistics.median(gradients[spare:]), statistics.median(updates[spare:])
-    start = sum(gradients[:spare]) - spare * gradient if trainer.recorded.enabled else 0.0
+    start = sum(gradients[:spare]) - spare * gradient if trainer.graphs.enabled else 0.0
     return gradient, update, max(0.0, start)
 
 

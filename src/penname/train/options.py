@@ -50,7 +50,7 @@ class TrainOptions:
     """Share of activations dropped."""
     goldfish: int = 0
     """Leave one target in this many out of the loss, so that posts cannot be learned by heart."""
-    strength: float | None = None
+    interpolation: float | None = None
     """How far to go from the base (0) to the adapted model (1); None: as far as is best (`train/interpolate.py`)."""
     device: str = "auto"
     """Where to train."""
@@ -76,8 +76,8 @@ class TrainOptions:
             wrong.append(f"--memory must be above 0 GB, not {self.memory:g}")
         if self.share is not None and not 0 < self.share <= 1:
             wrong.append(f"--share is a share above 0 and at most 1, not {self.share:g}")
-        if self.strength is not None and not 0 <= self.strength <= 1:
-            wrong.append(f"--strength is between 0 and 1, not {self.strength:g}")
+        if self.interpolation is not None and not 0 <= self.interpolation <= 1:
+            wrong.append(f"--interpolation is between 0 and 1, not {self.interpolation:g}")
         if self.from_scratch and self.base is not None:
             wrong.append("--from-scratch and --base cannot go together")
         if wrong:

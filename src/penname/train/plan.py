@@ -81,7 +81,7 @@ class Plan:
     """Whether the layers are compiled."""
     checkpointing: bool = False
     """Whether activations are computed twice instead of kept."""
-    sparing: bool = False
+    low_memory: bool = False
     """Whether the best weights lie in a file to spare memory."""
     lora_rank: int = 0
     """Rank of the changes to each matrix; 0: all weights are trained."""
@@ -93,7 +93,7 @@ class Plan:
     balance_tokens: int = 60_000
     """Tokens of the blog that are read in the end to balance words (`token_bias.py`)."""
     general_tokens: int = 30_000
-    """Tokens of general text that are read before and after, to see what was forgotten (`strength.py`)."""
+    """Tokens of general text that are read before and after, to see what was forgotten (`interpolate.py`)."""
 
 
 @dataclass(frozen=True)
@@ -124,29 +124,29 @@ def make_plan(
     device: Device,
     wishes: Wishes,
     context: int = 1024,
-    anchored: bool = False,
+    with_teacher: bool = False,
     rule: Rule | None = None,
 ) -> Plan:
     """Fit passes, replay and batch to the time; every choice comes with its reason.
 
-    `anchored`: there is room for a copy of the base, which says what it expects of replayed text. `rule`: that of the
-    base; the shipped one's unless given.
+    `with_teacher`: there is room for a copy of the base, which says what it expects of replayed text. `rule`: that of
+    the base; the shipped one's unless given.
     """
     rule = rule or shipped_rule(blog_tokens)
     context = min(context, 512) if device.slow else context
     most = min(rule.rows, 8) if device.slow else rule.rows
-    anchored = anchored and rule.anchor > 0
+    with_teacher = with_teacher and rule.teacher_share > 0
     reasons = [_say_speed(speeds.tokens_per_second(most), device, speeds)]
     share = wishes.share or rule.share
     # How much replay there is decides the speed, and the speed how much replay: the second turn settles it.
     for _ in range(2):
-        usual = speeds.tokens_per_second(most, 1 - share if anchored else 0.0)
+        usual = speeds.tokens_per_second(most, 1 - share if with_teacher else 0.0)
         left = _training_seconds(speeds, usual, wishes.seconds, device)
         share, passes, why = _fit(blog_tokens, usual * left, rule, wishes)
     reasons.append(why)
     total = passes * blog_tokens / share
     rows = _rows(total / context, most, _LEAST_STEPS[device.slow])
-    taught = 1 - share if anchored else 0.0
+    taught = 1 - share if with_teacher else 0.0
     steps = _steps(speeds, rows, total, left, wishes, taught)
     reasons.append(
         f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
@@ -154,8 +154,8 @@ def make_plan(
     trained = steps * rows * context * share
     settings = _settings(rule, wishes, steps, rows, context, trained >= _READ_AGAIN * blog_tokens, reasons)
     if taught:
-        settings = replace(settings, teacher_share=rule.anchor)
-        reasons.append(f"{rule.anchor:.0%} of what is learned of replayed text is what the base expects there.")
+        settings = replace(settings, teacher_share=rule.teacher_share)
+        reasons.append(f"{rule.teacher_share:.0%} of what is learned of replayed text is what the base expects there.")
     wanted = (wishes.passes or rule.passes) * blog_tokens / share / (rows * context)
     plan = _finished(settings, share, speeds, device, blog_tokens, wishes, reasons, wanted)
     return replace(plan, forgetting=(rule.forgetting, rule.forgetting_weight))

@@ -39,7 +39,7 @@ class Rule:
     """Peak rate of embeddings and norms."""
     share: float
     """Of a batch that is blog; the rest is the base's own text, or text like it."""
-    anchor: float
+    teacher_share: float
     """Of the loss of replayed text, that against what the base expects of it."""
     forgetting: float
     """Bits per byte of general text that may be lost before the way from the base is shortened."""
@@ -64,8 +64,10 @@ def shipped_rule(blog_tokens: int) -> Rule:
     """
     place = _place(blog_tokens)
     matrix_lr = 5e-4 * 2.6 ** (place - 1)
-    # The base forgets a quarter less in a CPU's time with the anchor, a sixth less in a long run (lab/0057).
-    return Rule(2 + place, matrix_lr, 4 * matrix_lr, share=0.4, anchor=0.9, forgetting=LIMIT, forgetting_weight=WEIGHT)
+    # The base forgets a quarter less in a CPU's time with the teacher, a sixth less in a long run (lab/0057).
+    return Rule(
+        2 + place, matrix_lr, 4 * matrix_lr, share=0.4, teacher_share=0.9, forgetting=LIMIT, forgetting_weight=WEIGHT
+    )
 
 
 def open_rule(blog_tokens: int, parameters: int, low_rank: bool = False) -> Rule:
@@ -77,7 +79,7 @@ def open_rule(blog_tokens: int, parameters: int, low_rank: bool = False) -> Rule
         matrix_lr=rate,
         table_lr=rate,
         share=1.0,
-        anchor=0.0,
+        teacher_share=0.0,
         forgetting=0.018,
         forgetting_weight=2.0,
         rows=16,

@@ -45,8 +45,8 @@ class Ground:
         self.loaded, self.device, self.options, self.cap = loaded, device, options, cap
         self.subject = replace(subject, general=_shortened(subject.general)) if device.slow else subject
         self.model: GPT = loaded.model.to(device.torch)
-        self.anchor: GPT = copy.deepcopy(self.model).requires_grad_(False)
-        self.weights = dict(self.anchor.named_parameters())
+        self.teacher: GPT = copy.deepcopy(self.model).requires_grad_(False)
+        self.weights = dict(self.teacher.named_parameters())
         with events.task("Encoding the blog"):
             self.blog = encode(loaded.tokenizer, [post.document for post in subject.training], loaded.end)
         self.replayed: tuple[int, Encoded | None] = (0, None)
@@ -57,22 +57,22 @@ class Ground:
         return min(self.model.config.max_position_embeddings, 512 if self.device.slow else 1024)
 
     @cached_property
-    def at_once(self) -> int:
+    def micro_rows(self) -> int:
         """Windows that go through the network at once, as `penname train` has them: one by one is many times slower."""
         return fit_device(self.model.config, self.context, self.device).micro_rows
 
     def describe(self, seconds: float, wanted: tuple[str, ...] = ()) -> dict[str, Any]:
         """The size of a trial of so many seconds of training here, the defaults and the ranges, as JSON values."""
         with events.task("Measuring the speed"):
-            speed = measure_speed(self.model, self.device, self.context, self.at_once)
+            speed = measure_speed(self.model, self.device, self.context, self.micro_rows)
         self.refresh()
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
-            speeds=Speeds.flat(speed, self.context, self.at_once),
+            speeds=Speeds.flat(speed, self.context, self.micro_rows),
             device=self.device,
             wishes=Wishes(seconds=seconds),
             context=self.context,
-            anchored=True,
+            with_teacher=True,
         )
         for reason in plan.reasons:
             events.note(f"The default: {reason}")
@@ -96,7 +96,7 @@ class Ground:
         tuned = any(tunable["name"] == "passes" for tunable in about["tunables"])
         plan = make_plan(
             blog_tokens=int(self.blog.ids.size),
-            speeds=Speeds.flat(about["speed"], about["context"], self.at_once),
+            speeds=Speeds.flat(about["speed"], about["context"], self.micro_rows),
             device=self.device,
             wishes=Wishes(
                 passes=min(values["passes"], most) if tuned else most,
@@ -106,7 +106,7 @@ class Ground:
                 seed=seed,
             ),
             context=about["context"],
-            anchored=True,
+            with_teacher=True,
         )
         settings = replace(plan.settings, table_lr=values["table_rate"], weight_decay=values["weight_decay"])
         return replace(
@@ -155,9 +155,9 @@ class Ground:
             generation, self.model, loaded.tokenizer, self.blog, self.device, end=loaded.end, most_tokens=tokens
         )
 
-    def weaken(self, strength: float) -> None:
+    def weaken(self, interpolation: float) -> None:
         """Go only so far from the base (0) to the trained network (1)."""
-        go_back(self.model, self.weights, strength)
+        go_back(self.model, self.weights, interpolation)
 
 
 def _shortened(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def run_trial(
                 ground.replay(plan, lambda: replay_texts(base)),
                 plan,
                 ground.device,
-                anchor=ground.anchor,
+                teacher=ground.teacher,
                 cap=ground.cap,
                 validate=watch if watch.validate else None,
             )

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from penname.model.gpt import GPT, GPTConfig
-from penname.train.interpolate import LIMIT, STRENGTHS, Settled, settle
+from penname.train.interpolate import INTERPOLATIONS, LIMIT, Settled, settle
 
 CONFIG = GPTConfig(64, 32, 64, 1, 2, 1, 16, 32)
 
@@ -42,18 +42,18 @@ def settled(validate: Callable[[float], float] | None, forgotten: float) -> tupl
 
 def test_what_forgets_little_and_predicts_best_at_the_end_stays() -> None:
     place, chosen = settled(lambda way: 2.0 - way, 0.015)
-    assert place == chosen.strength == 1.0
+    assert place == chosen.interpolation == 1.0
     assert chosen.bits_per_byte == pytest.approx(1.0)
     assert chosen.reason == "All of the way from the base: 0.015 bits per byte of general English are forgotten."
 
 
 def test_the_way_is_shorter_where_that_saves_more_than_it_costs() -> None:
     place, chosen = settled(lambda way: 2.0 - way / 50, 0.045)
-    assert place == pytest.approx(chosen.strength) == pytest.approx(0.7)
+    assert place == pytest.approx(chosen.interpolation) == pytest.approx(0.7)
     assert "all of it would forget 0.045" in chosen.reason
-    assert settled(lambda way: 2.0 - way / 50, 1.0)[0] == pytest.approx(STRENGTHS[-1])
+    assert settled(lambda way: 2.0 - way / 50, 1.0)[0] == pytest.approx(INTERPOLATIONS[-1])
     place, chosen = settled(lambda way: 2.0 - way, LIMIT * 1.5)
-    assert place == chosen.strength == 1.0, "the voice would lose more than general English gains"
+    assert place == chosen.interpolation == 1.0, "the voice would lose more than general English gains"
 
 
 def test_the_way_is_shorter_where_held_out_posts_are_better_predicted() -> None:
@@ -68,7 +68,7 @@ def test_without_held_out_posts_only_what_is_forgotten_counts() -> None:
     assert place == pytest.approx(0.8)
     assert chosen.bits_per_byte is None
     model, base = adapted()
-    assert settle(model, base, validate=None, at_end=None, look=None, before=None).strength == way(model) == 1.0
+    assert settle(model, base, validate=None, at_end=None, look=None, before=None).interpolation == way(model) == 1.0
 
 
 def test_what_is_known_of_the_end_of_the_way_is_not_looked_at_again() -> None:
@@ -79,5 +79,5 @@ def test_what_is_known_of_the_end_of_the_way_is_not_looked_at_again() -> None:
         return 2.0
 
     model, base = adapted()
-    assert settle(model, base, validate=validate, at_end=1.0, look=None, before=None).strength == way(model) == 1.0
-    assert seen == [pytest.approx(STRENGTHS[1])]
+    assert settle(model, base, validate=validate, at_end=1.0, look=None, before=None).interpolation == way(model) == 1.0
+    assert seen == [pytest.approx(INTERPOLATIONS[1])]

@@ -13,7 +13,7 @@ from penname.core import events
 from penname.core.device import Device, find_devices
 from penname.model.gpt import GPT, GPTConfig
 from penname.train.batches import Mixture, Stream
-from penname.train.graphs import Recorded
+from penname.train.graphs import CudaGraphs
 from penname.train.loop import Run, Trainer, train
 from penname.train.settings import TrainSettings
 
@@ -72,7 +72,7 @@ def check(plain: Device, card: Device, way: dict[str, Any], exact: bool) -> None
     one, two = make(plain, **way), make(card, **way)
     trainer = Trainer(*two)
     want, got = train(*one), trainer.fit()
-    assert trainer.recorded._recordings, "nothing was recorded"
+    assert trainer.graphs._recordings, "nothing was recorded"
     near = 0.0 if exact else 1e-3
     assert [loss for _, loss in got.losses] == pytest.approx([loss for _, loss in want.losses], abs=near)
     for a, b in zip(want.model.parameters(), got.model.parameters(), strict=True):
@@ -84,16 +84,16 @@ def total(tensors: list[Tensor | None], *rest: Any) -> Tensor:
 
 
 def test_each_kind_is_recorded_the_third_time_it_comes() -> None:
-    recorded = Recorded(CARD)
+    graphs = CudaGraphs(CARD)
     for number in range(4):
         ones = torch.ones(2, 2) * number
-        assert float(recorded(total, [ones, None], True, 3)) == 8 * number
-        assert float(recorded(total, [ones, ones], True, 3)) == 16 * number
-        assert len(recorded._recordings) == (0 if number < 2 else 2)
+        assert float(graphs(total, [ones, None], True, 3)) == 8 * number
+        assert float(graphs(total, [ones, ones], True, 3)) == 16 * number
+        assert len(graphs._recordings) == (0 if number < 2 else 2)
 
 
 def test_too_many_kinds_or_too_little_memory_are_computed_plainly() -> None:
-    many = Recorded(CARD)
+    many = CudaGraphs(CARD)
     for size in range(1, 8):
         for _ in range(4):
             assert float(many(total, [torch.ones(size)], 1)) == size
@@ -103,7 +103,7 @@ def test_too_many_kinds_or_too_little_memory_are_computed_plainly() -> None:
         def room(self, most: int = 0) -> int:
             return 1
 
-    full = Recorded(Full(**vars(CARD)))
+    full = CudaGraphs(Full(**vars(CARD)))
     assert [float(full(total, [torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
     assert not full._recordings
 
@@ -115,9 +115,9 @@ def test_a_failed_recording_is_no_reason_to_stop() -> None:
         def record(self, work: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    broken = Recorded(Broken(**vars(CARD)))
+    broken = CudaGraphs(Broken(**vars(CARD)))
     with events.listening(lambda event: said.append(event.text)):
         assert [float(broken(total, [torch.ones(3)], 1)) for _ in range(4)] == [3.0] * 4
     assert not broken.enabled
     assert said == ["A step could not be recorded (RuntimeError): its kernels are launched one by one."]
-    assert not Recorded(CPU).enabled and not Recorded(CARD, wanted=False).enabled
+    assert not CudaGraphs(CPU).enabled and not CudaGraphs(CARD, wanted=False).enabled
