@@ -107,7 +107,3 @@ def test_the_page_names_no_registry_and_no_machine() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 170
-
-
-def test_the_readme_is_short() -> None:
-    assert len(README.splitlines()) <= 170
