@@ -74,23 +74,31 @@ def files_of(path: Path, endings: Sequence[str]) -> Iterator[list[Given]]:
 
 
 def _in_folder(path: Path, endings: tuple[str, ...]) -> list[Given]:
-    found = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(endings) and not name.startswith("."):
-                file = Path(folder) / name
-                found.append(_file(file.relative_to(path).as_posix(), file))
+    found: list[Given] = []
+    folders = [""]
+    while folders:
+        inside = folders.pop()
+        for entry in _entries(path / inside):
+            name = f"{inside}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(f"{name}/")
+            elif entry.name.lower().endswith(endings) and entry.is_file(follow_symlinks=False):
+                found.append(_file(name, entry))
         if len(found) > MAX_MEMBERS:
             raise InputError(f"{path} holds more than {MAX_MEMBERS:,} such files: give a folder with the blog alone.")
-    return [given for given in found if given is not None]
+    return sorted(found, key=lambda given: given.name)
 
 
-def _file(name: str, file: Path) -> Given | None:
-    with contextlib.suppress(OSError):
-        if file.is_file():
-            return Given(name, file.stat().st_size, lambda: file.open("rb"))
-    return None
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder and is not hidden; nothing of one that cannot be looked into."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".") and entry.name != "node_modules"]
+    return []
+
+
+def _file(name: str, entry: os.DirEntry[str]) -> Given:
+    path = entry.path
+    return Given(name, entry.stat(follow_symlinks=False).st_size, lambda: open(path, "rb"))  # noqa: PTH123
 
 
 def _in_zip(path: Path, archive: zipfile.ZipFile, endings: tuple[str, ...]) -> list[Given]:

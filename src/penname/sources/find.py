@@ -19,11 +19,12 @@ from pathlib import Path
 
 from penname.core import events
 from penname.core.errors import PennameError
-from penname.sources import publii, wordpress
+from penname.sources import markdown_folder, publii, wordpress
 from penname.sources.post import LIVE, Platform, Source, Wanted
 
 PLATFORMS: tuple[Platform, ...] = (
     wordpress.PLATFORM,
+    markdown_folder.PLATFORM,
     publii.PLATFORM,
 )
 """In the order in which they are asked. The last one knows everything: it says what a path is instead."""
