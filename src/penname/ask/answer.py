@@ -12,12 +12,13 @@ import math
 import re
 import urllib.parse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from penname.ask.index import Cited, Index, Passage, stems_of, with_index
+from penname.ask.index import Cited, Index, Passage, remember, stems_of, with_index
 from penname.ask.passages import count_words, question_words, searchable, sentences
-from penname.ask.search import Ranking, Term, search
+from penname.ask.refusal import Refusal, calibrate, surety
+from penname.ask.search import SYNONYM, Ranking, Term, search
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.workspace import Workspace
@@ -84,9 +85,8 @@ class Answer:
     text: str
     citations: tuple[Citation, ...] = ()
     nearest: tuple[Citation, ...] = ()
-    support: float = 0.0
+    surety: float = 0.0
     threshold: float = 0.0
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def refused(self) -> bool:
@@ -100,7 +100,7 @@ class Answer:
             "answered": not self.refused,
             "answer": self.text,
             "passages": [citation.to_json() for citation in self.citations or self.nearest],
-            "support": round(self.support, 4),
+            "surety": round(self.surety, 4),
             "threshold": round(self.threshold, 4),
         }
 
@@ -116,23 +116,36 @@ def ask(workspace: Workspace, question: str, options: AskOptions | None = None) 
     question = " ".join(question.encode("utf-8", "replace").decode().split())
     if not question_words(question):
         raise InputError('A question needs a word: give one in quotation marks, such as "When did I move house?"')
-    return with_index(workspace, lambda index: answer_from(index, question, options))
+
+    def answered(index: Index) -> Answer:
+        return answer_from(index, question, options, refusal_of(workspace, index))
+
+    return with_index(workspace, answered)
 
 
-def answer_from(index: Index, question: str, options: AskOptions) -> Answer:
+def answer_from(index: Index, question: str, options: AskOptions, refusal: Refusal) -> Answer:
     """Answer `question` from an open index."""
     ranking = search(index, question)
     _tell_spelling(ranking.terms)
-    threshold = float(index.meta("threshold") or DEFAULT_THRESHOLD)
-    cited = citations(index, question, ranking, options.count)
-    if ranking.support < threshold or not cited:
-        return Answer(question, REFUSAL, (), tuple(cited) if options.anyway else (), ranking.support, threshold)
-    text = "\n".join(citation.quote for citation in cited)
-    return Answer(question, text, tuple(cited), (), ranking.support, threshold)
+    sure = surety(index, ranking)
+    cited = tuple(citations(index, question, ranking, options.count))
+    if sure < refusal.threshold or not cited:
+        return Answer(question, REFUSAL, (), cited if options.anyway else (), sure, refusal.threshold)
+    return Answer(question, "\n".join(each.quote for each in cited), cited, (), sure, refusal.threshold)
 
 
-DEFAULT_THRESHOLD = 0.5
-"""Of `support`, where the blog is too small for a threshold of its own."""
+def refusal_of(workspace: Workspace, index: Index) -> Refusal:
+    """The threshold of a blog, chosen when it is first asked and kept with its index."""
+    if (known := index.meta("refusal")) is not None:
+        return Refusal(**known)
+    found = calibrate(index)
+    remember(workspace, "refusal", found.to_json())
+    if found.foreign_refused is not None and found.own_refused is not None:
+        events.note(
+            f"Answers from a surety of {found.threshold:.2f} on: that refuses {found.foreign_refused:.0%} of questions "
+            f"from elsewhere and {found.own_refused:.0%} of the blog's own sentences, their passages left out."
+        )
+    return found
 
 
 def citations(index: Index, question: str, ranking: Ranking, count: int) -> list[Citation]:
@@ -156,7 +169,8 @@ class _Reader:
     """Reads passages for one question: which sentence answers it, which say the same."""
 
     def __init__(self, question: str, terms: Sequence[Term], passages: Sequence[Passage]) -> None:
-        self.asked = {stem: term.weight for term in terms if term.spread for stem in term.stems}
+        near = {stem: SYNONYM * term.weight for term in terms for stem in term.near_stems}
+        self.asked = near | {stem: term.weight for term in terms for stem in term.stems}
         self.expected = next((held for begins, held in _KINDS.items() if begins.search(question)), None)
         self.stems = stems_of(word for passage in passages for word in question_words(searchable(passage.text)))
 

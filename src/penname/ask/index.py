@@ -19,14 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from penname.ask.meaning import MODEL, is_installed, load_meaning
 from penname.ask.passages import cut_passages, searchable
 from penname.ask.question_words import by_language
+from penname.ask.vectors import add_vectors
 from penname.core import events
 from penname.core.errors import InputError, PennameError
 from penname.core.files import is_disk_full, iter_json_lines, replacing
 from penname.core.workspace import Workspace, is_writable, private_files
 
-VERSION = 1
+VERSION = 2
 """Of the tables and of how text is cut; another one is made anew."""
 _TOKENIZER = "porter unicode61 remove_diacritics 2"
 _TABLES = f"""
@@ -37,9 +39,12 @@ CREATE TABLE posts (
 );
 CREATE TABLE passages (number INTEGER PRIMARY KEY, post INTEGER NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);
 CREATE INDEX passages_of_post ON passages (post);
+CREATE TABLE vectors (post INTEGER PRIMARY KEY, first INTEGER NOT NULL, length REAL NOT NULL, data BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (title, text, content='', tokenize='{_TOKENIZER}');
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);
 """
+ENGLISH = ("en",)
+"""The first language of a blog whose passages have vectors."""
 T = TypeVar("T")
 
 
@@ -116,12 +121,13 @@ class Index:
 
 
 def languages_of(index: Index) -> list[str]:
-    """The languages whose commonest words fill the blog: those that reach half of what the first one does."""
+    """The languages whose commonest words fill the blog: the first one and those that reach half."""
     shares = {}
     for name, words in by_language().items():
         spread = index.spread(stems_of(words).values())
         shares[name] = sum(spread.values()) / (len(words) * index.count or 1)
-    return sorted(name for name, share in shares.items() if share and share >= max(shares.values()) / 2)
+    found = [name for name, share in shares.items() if share and share >= max(shares.values()) / 2]
+    return sorted(found, key=lambda name: -shares[name])
 
 
 def stems_of(words: Iterable[str]) -> dict[str, str]:
@@ -165,6 +171,16 @@ def open_index(workspace: Workspace) -> Iterator[Index]:
         connection.close()
 
 
+def remember(workspace: Workspace, name: str, value: Any) -> None:
+    """Keep a value with the index; where it cannot be written to, it is worked out again each time."""
+    with (
+        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.closing(sqlite3.connect(f"{workspace.passages.resolve().as_uri()}?mode=rw", uri=True)) as connection,
+        connection,
+    ):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
+
+
 def corpus_digest(workspace: Workspace) -> str:
     """SHA-256 of `text.json`. Raises `InputError` where there is none."""
     try:
@@ -180,9 +196,9 @@ def _current(workspace: Workspace) -> sqlite3.Connection:
     digest = corpus_digest(workspace)
     path = workspace.passages
     old = _version_of(path)
-    if old == (VERSION, digest):
+    if old is not None and (old.version, old.corpus) == (VERSION, digest) and not old.lacks_meaning:
         return _reading(path)
-    if old is not None and old[0] != VERSION:
+    if old is not None and old.version != VERSION:
         events.note(f"{path} was made by another version of penname: it is made anew.")
     if not is_writable(workspace.folder):
         events.note(f"{workspace.folder} cannot be written to: the index is made in memory, and anew each time.")
@@ -190,7 +206,7 @@ def _current(workspace: Workspace) -> sqlite3.Connection:
         connection.executescript(_TABLES)
         _update(connection, workspace, digest)
         return connection
-    _write(workspace, digest, keep=old is not None and old[0] == VERSION)
+    _write(workspace, digest, keep=old is not None and old.version == VERSION)
     return _reading(path)
 
 
@@ -217,23 +233,39 @@ def _reading(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _version_of(path: Path) -> tuple[int, str] | None:
-    """The version of the index at `path` and the digest of its text; None where there is none, 0 where unreadable."""
+@dataclass(frozen=True)
+class _Known:
+    """What an index was made by and of."""
+
+    version: int
+    corpus: str
+    languages: tuple[str, ...]
+    meaning: str
+
+    @property
+    def lacks_meaning(self) -> bool:
+        """Whether vectors could be made that are not there."""
+        return self.languages[:1] == ENGLISH and self.meaning != MODEL and is_installed()
+
+
+def _version_of(path: Path) -> _Known | None:
+    """What the index at `path` was made by and of; None where there is none, or none that can be read."""
     if not path.is_file():
         return None
     try:
         with contextlib.closing(_reading(path)) as connection:
-            found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('version', 'corpus')"))
+            found = {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM meta")}
             broken = (
                 connection.execute("PRAGMA quick_check(1)").fetchone()[0] if path.stat().st_size < 64 << 20 else "ok"
             )
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, ValueError):
         found, broken = {}, "no index"
     if broken != "ok":
         events.warn(f"{path} is damaged ({broken.splitlines()[-1]}): it is made anew.")
         path.unlink()
         return None
-    return int(json.loads(found.get("version", "0"))), str(json.loads(found.get("corpus", '""')))
+    languages = tuple(map(str, found.get("languages", ())))
+    return _Known(int(found.get("version", 0)), str(found.get("corpus", "")), languages, str(found.get("meaning", "")))
 
 
 def _update(connection: sqlite3.Connection, workspace: Workspace, digest: str) -> None:
@@ -252,9 +284,12 @@ def _update(connection: sqlite3.Connection, workspace: Workspace, digest: str) -
             tell(1)
         for _, number in known.values():
             _remove(connection, number)
-        found = languages_of(Index(connection))
-        for name, value in (("version", VERSION), ("corpus", digest), ("languages", found)):
+        connection.execute("DELETE FROM meta WHERE name = 'refusal'")
+        languages = languages_of(Index(connection))
+        made = {"version": VERSION, "corpus": digest, "languages": languages, "meaning": ""}
+        for name, value in made.items():
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
+    _update_meaning(connection)
     passages = Index(connection).count
     events.note(
         f"Indexed {changed:,} new or changed posts, took {len(known):,} out: {passages:,} passages.",
@@ -262,6 +297,20 @@ def _update(connection: sqlite3.Connection, workspace: Workspace, digest: str) -
         removed=len(known),
         passages=passages,
     )
+
+
+def _update_meaning(connection: sqlite3.Connection) -> None:
+    """Bring the vectors up to date where the blog is English and the extra installed; others are ranked by words."""
+    index = Index(connection)
+    meaning = load_meaning() if tuple(index.meta("languages")[:1]) == ENGLISH else None
+    if meaning is None:
+        return
+    if index.meta("vectors") != MODEL:
+        connection.execute("DELETE FROM vectors")
+    with connection:
+        add_vectors(connection, meaning)
+        for name in ("meaning", "vectors"):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(MODEL)))
 
 
 def read_posts(workspace: Workspace) -> Iterator[dict[str, Any]]:
@@ -309,6 +358,7 @@ def _remove(connection: sqlite3.Connection, post: int) -> None:
             "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
             (number, title, searchable(text)),
         )
+    connection.execute("DELETE FROM vectors WHERE post = ?", (post,))
     connection.execute("DELETE FROM passages WHERE post = ?", (post,))
     connection.execute("DELETE FROM posts WHERE number = ?", (post,))
 
