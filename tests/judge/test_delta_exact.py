@@ -168,3 +168,8 @@ def test_cosine_takes_as_many_samples_of_others_as_of_the_blog() -> None:
     more = measure_delta(Profile(own.vocabulary, own.counts, own.posts, np.vstack([others, others]), 500), passages)
     assert some is not None and more is not None and some.cosine is not None and more.cosine is not None
     assert abs(some.cosine.value - more.cosine.value) < 0.05 and some.burrows == more.burrows
+
+
+@pytest.mark.parametrize(("tokens", "sizes"), [(200, [200]), (201, [200, 1]), (400, [200, 200]), (1, [1])])
+def test_the_last_window_holds_what_is_left(tokens: int, sizes: list[int]) -> None:
+    assert profile_blog(["a " * tokens], [5]).counts.sum(axis=1).tolist() == sizes
