@@ -31,7 +31,11 @@ def as_path(given: str | Path) -> Path:
 
 Site = Annotated[
     Path,
-    Argument(metavar="SITE", help="A Publii site: its folder, input folder, db.sqlite or backup .tar.", parser=as_path),
+    Argument(
+        metavar="SITE",
+        help="A Publii site or backup, a WordPress or Ghost export, or a folder of Markdown.",
+        parser=as_path,
+    ),
 ]
 Texts = Annotated[
     list[Path], Argument(metavar="TEXTFILE...", help="UTF-8 text, also .gz, .bz2 and .xz.", parser=as_path)

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from penname.core import events
 from penname.core.errors import PennameError
-from penname.sources import markdown_folder, publii, wordpress
+from penname.sources import ghost, markdown_folder, publii, wordpress
 from penname.sources.post import LIVE, Platform, Source, Wanted
 
 PLATFORMS: tuple[Platform, ...] = (
     wordpress.PLATFORM,
+    ghost.PLATFORM,
     markdown_folder.PLATFORM,
     publii.PLATFORM,
 )
