@@ -9,10 +9,10 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from gguf_files import LlamaCpp, small_gguf
-from hypothesis import given, settings
+from gguf_files import LlamaCpp, network_values, small_gguf, tokenizer_values, write_values
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_models import VERSE, tiny_tokenizer
+from tiny_models import VERSE, random_model, tiny_tokenizer
 
 from penname.core.errors import InputError
 from penname.corpus.tokenizer import encode_plain
@@ -225,6 +225,28 @@ def test_no_part_of_a_file_is_taken_for_the_whole(
     path.write_bytes(whole[: int(cut * (len(whole) - 64))])
     with pytest.raises(InputError):
         load_base(path)
+
+
+ANYTHING = (0, 1, 3, 2**31, 1.5, 0.0, True, "", "llama", "x" * 300, ["a"], ["1", "2"], [1, 2], [0.5] * 320, [7] * 320)
+KEYS = ("general.architecture", "general.type", "general.name", "general.license", "general.alignment", "split.count")
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_value_may_be_anything(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.mktemp("value") / "model.gguf"
+    model = random_model(qk_norm=False)
+    said = {**network_values(model), **tokenizer_values("llama-bpe"), "llama.rope.scaling.type": "linear"}
+    keys = (*said, *KEYS, "llama.expert_count", "llama.rope.scaling.factor", "llama.attention.sliding_window")
+    keys += tuple(f"tokenizer.ggml.{name}" for name in ("add_bos_token", "add_space_prefix", "scores"))
+    for key in data.draw(st.lists(st.sampled_from(keys), min_size=1, max_size=3, unique=True)):
+        said[key] = data.draw(st.sampled_from(ANYTHING))
+    try:
+        write_values(path, said, {}, model)
+    except ValueError:
+        # The library that writes does not write such an alignment.
+        return
+    refused_or_read(path)
 
 
 @settings(deadline=None, max_examples=50)

@@ -76,7 +76,7 @@ def gguf_tokenizer(metadata: Mapping[str, Any], path: Path) -> "Tokenizer":
 
     Raises `InputError`, by name, for a kind or a way of splitting that is not known, and for what cannot be right.
     """
-    kind = metadata.get("tokenizer.ggml.model")
+    kind = _text(metadata, "model")
     tokens, types = _tokens(metadata, path)
     if kind == "gpt2":
         described = _byte_level(metadata, tokens, path)
@@ -135,6 +135,16 @@ def _tokens(metadata: Mapping[str, Any], path: Path) -> tuple[list[str], list[in
     return tokens, [CONTROL if token in ENDINGS else kind for token, kind in zip(tokens, types, strict=True)]
 
 
+def _text(metadata: Mapping[str, Any], name: str) -> str | None:
+    value = metadata.get(f"tokenizer.ggml.{name}")
+    return value if isinstance(value, str) else None
+
+
+def _flag(metadata: Mapping[str, Any], name: str, usual: bool) -> bool:
+    value = metadata.get(f"tokenizer.ggml.{name}")
+    return value if isinstance(value, bool) else usual
+
+
 def _numbers(values: Any, name: str, count: int, path: Path) -> Any:
     if getattr(values, "shape", None) != (count,):
         raise InputError(
@@ -168,9 +178,9 @@ def _byte_level(metadata: Mapping[str, Any], tokens: list[str], path: Path) -> d
 
 def splitting_of(metadata: Mapping[str, Any], path: Path) -> Splitting:
     """The way of splitting that the file names; `InputError` for none and for one that is not known."""
-    name = metadata.get("tokenizer.ggml.pre")
-    if not isinstance(name, str) or name not in SPLITTINGS:
-        said = f"splits text as {name[:40]!r} does" if isinstance(name, str) else "does not say how it splits text"
+    name = _text(metadata, "pre")
+    if name is None or name not in SPLITTINGS:
+        said = f"splits text as {name[:40]!r} does" if name is not None else "does not say how it splits text"
         raise InputError(
             f"{path} has a tokenizer that {said} (tokenizer.ggml.pre), so its ids cannot be told: a file with one of "
             f"{', '.join(SPLITTINGS)} can be used."
@@ -180,7 +190,7 @@ def splitting_of(metadata: Mapping[str, Any], path: Path) -> Splitting:
 
 def _sentence_piece(metadata: Mapping[str, Any], tokens: list[str], types: list[int], path: Path) -> dict[str, Any]:
     scores = _numbers(metadata.get("tokenizer.ggml.scores"), "scores", len(tokens), path)
-    prefix = metadata.get("tokenizer.ggml.add_space_prefix", True)
+    prefix = _flag(metadata, "add_space_prefix", True)
     back = {"type": "Replace", "pattern": {"String": _SPACE}, "content": " "}
     steps = [_PREFIX, _SPACES_AS_MARKS] if prefix else [_SPACES_AS_MARKS]
     decoders: list[dict[str, Any]] = [back, {"type": "ByteFallback"}, {"type": "Fuse"}]
@@ -219,9 +229,9 @@ def _merges(tokens: list[str], types: list[int], scores: list[float]) -> list[li
 
 def start_id(metadata: Mapping[str, Any]) -> int | None:
     """The token that every text starts after; None where texts start after none."""
-    kind, name = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
-    usual = kind == "llama" or (isinstance(name, str) and name in SPLITTINGS and SPLITTINGS[name].starts)
-    if not metadata.get("tokenizer.ggml.add_bos_token", usual):
+    kind, name = _text(metadata, "model"), _text(metadata, "pre") or ""
+    usual = kind == "llama" or (name in SPLITTINGS and SPLITTINGS[name].starts)
+    if not _flag(metadata, "add_bos_token", usual):
         return None
     return special_id(metadata, "bos")
 
@@ -231,7 +241,9 @@ def special_id(metadata: Mapping[str, Any], name: str) -> int:
     usual = (_DEFAULT_START if name == "bos" else _DEFAULT_END)[str(metadata.get("tokenizer.ggml.model"))]
     number = metadata.get(f"tokenizer.ggml.{name}_token_id", usual)
     count = len(metadata["tokenizer.ggml.tokens"])
-    return number if isinstance(number, int) and 0 <= number < count else usual
+    found = number if isinstance(number, int) and 0 <= number < count else usual
+    # A vocabulary may be too small for what is usual.
+    return min(found, count - 1)
 
 
 # -- what a file says of a tokenizer ----------------------------------------------------------------------------------

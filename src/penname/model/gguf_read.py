@@ -32,12 +32,15 @@ from penname.model.origin import gguf_origin
 SUFFIX = ".gguf"
 FITS = "a GGUF file of a plain llama, qwen2 or qwen3 (SmolLM2, Llama 3, TinyLlama, Mistral, Qwen2.5, Qwen3)"
 """What can be used, for messages."""
-_LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.(weight|bias)")
+_LAYER = re.compile(r"blk\.(\d{1,6})\.(\w+)\.(weight|bias)")
 _PARTS = {theirs: ours for ours, theirs in TENSORS.items()}
 _TABLES = {theirs: ours for ours, theirs in TABLES.items()}
 _LLAMA3 = (1.0, 4.0, 8192)
 """Where Llama 3's slowing of frequencies begins and ends, and the context it was made for: the file holds only the
 factors that follow from it."""
+
+
+_LARGEST_FACTOR = 1e6
 
 
 def is_gguf(path: Path) -> bool:
@@ -78,11 +81,11 @@ def gguf_config(file: GGUFFile) -> GPTConfig:
     """The shape of the network; `InputError` for one that `GPT` is not."""
     kind = _kind(file)
     said = {key.removeprefix(f"{kind}."): value for key, value in file.metadata.items() if key.startswith(f"{kind}.")}
+    for name, value in said.items():
+        if isinstance(value, np.ndarray | list):
+            raise _cannot(file.path, f"layers that differ from one another ({kind}.{name})")
     _check_plain(file.path, said)
     heads, width = said.get("attention.head_count"), said.get("embedding_length")
-    for name, value in said.items():
-        if isinstance(value, np.ndarray) and not name.startswith("rope"):
-            raise _cannot(file.path, f"layers that differ from one another ({kind}.{name})")
     dim = said.get("attention.key_length", said.get("rope.dimension_count"))
     table = file.tensors.get("token_embd.weight")
     raw = {
@@ -110,16 +113,17 @@ def gguf_config(file: GGUFFile) -> GPTConfig:
 
 
 def _kind(file: GGUFFile) -> str:
-    kind, what = file.metadata.get("general.architecture"), file.metadata.get("general.type", "model")
+    kind, what = (file.metadata.get(f"general.{name}") for name in ("architecture", "type"))
+    kind, what = (value if isinstance(value, str) else None for value in (kind, what))
     if what == "adapter":
         raise InputError(f"{file.path} is an adapter, not a model: merge it into its model and give that, as {FITS}.")
     if kind == "clip" or what == "mmproj":
         raise InputError(f"{file.path} is the vision part of a model, without its language: {_give()}.")
-    if kind not in ARCHITECTURES:
+    if kind is None or kind not in ARCHITECTURES:
         raise InputError(
             f"{file.path} holds a network of the architecture {shown(kind)}, which is not read: {_give()}."
         )
-    return str(kind)
+    return kind
 
 
 def _check_plain(path: Path, said: dict[str, Any]) -> None:
@@ -133,8 +137,10 @@ def _check_plain(path: Path, said: dict[str, Any]) -> None:
 def _scaling(file: GGUFFile, said: dict[str, Any], config: GPTConfig) -> RopeScaling | None:
     kind = said.get("rope.scaling.type", "none")
     if kind == "linear":
-        factor = said.get("rope.scaling.factor", 0.0)
-        return RopeScaling("linear", float(factor)) if factor and factor != 1 else None
+        factor = said.get("rope.scaling.factor")
+        if not isinstance(factor, float) or not 1 <= factor <= _LARGEST_FACTOR:
+            raise _cannot(file.path, f"rotary positions scaled by a factor of {shown(factor)}")
+        return RopeScaling("linear", factor) if factor != 1 else None
     if kind != "none":
         raise _cannot(file.path, f"rotary positions scaled by {shown(kind)}")
     if ROPE_FACTORS not in file.tensors:

@@ -68,14 +68,14 @@ def gguf_origin(metadata: Mapping[str, Any], start: int, stop: int) -> Origin:
                 return _line(value)
         return ""
 
-    template = metadata.get("tokenizer.chat_template")
+    template, pre = metadata.get("tokenizer.chat_template"), metadata.get("tokenizer.ggml.pre")
     return Origin(
         name=said("name", "basename"),
         author=said("organization", "author", "base_model.0.organization"),
         licence=said("license", "license.name"),
         licence_link=said("license.link"),
         url=said("repo_url", "url", "source.repo_url", "source.url", "base_model.0.repo_url"),
-        pre=str(metadata.get("tokenizer.ggml.pre") or "")[:_LONGEST],
+        pre=_line(pre) if isinstance(pre, str) else "",
         start=start,
         stop=stop,
         chat_template=template[:_LONGEST_TEMPLATE] if isinstance(template, str) else "",
