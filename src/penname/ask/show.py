@@ -1,4 +1,4 @@
-"""Answers as the terminal shows them.
+"""Answers and related posts as the terminal shows them.
 
     print("\\n".join(answer_lines(answer)))
 
@@ -6,9 +6,10 @@ In: an `Answer`. Out: lines of text, wrapped.
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from penname.ask.answer import Answer, Citation
+from penname.ask.related import Related
 
 _WIDTH = 100
 
@@ -25,6 +26,17 @@ def answer_lines(answer: Answer) -> Iterator[str]:
         if number > 1 or answer.refused:
             yield ""
         yield from _quotation(number, citation)
+
+
+def related_lines(posts: Sequence[Related]) -> Iterator[str]:
+    """Each post with its nearest others and the words that they share."""
+    for post in posts:
+        yield f"{post.source.title or 'Untitled'}, {post.source.date[:10]}"
+        for near in post.others:
+            where = f"  {near.source.url}" if near.source.url else ""
+            yield f"   {near.nearness:.2f}  {near.source.title or 'Untitled'} ({', '.join(near.shared)}){where}"
+        if not post.others:
+            yield "         no post is near"
 
 
 def _quotation(number: int, citation: Citation) -> Iterator[str]:

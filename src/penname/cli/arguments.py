@@ -232,6 +232,7 @@ AskedSite = Annotated[
     Argument(metavar="[SITE]", help="The site. [default: the workspace in the current folder]", parser=as_path),
 ]
 Quotations = Annotated[int, Option("-n", "--count", help="The most quotations.")]
+RelatedPosts = Annotated[int, Option("-n", "--count", help="The most related posts of each post.")]
 NearestAnyway = Annotated[bool, Option("--anyway", help="Show the nearest passages although the blog does not say.")]
 
 # -- writing and exporting ---------------------------------------------------------------------------------------------

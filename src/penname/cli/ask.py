@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from penname.cli import arguments as given
 from penname.cli.app import app, showing
+from penname.core.errors import InputError
 from penname.core.terminal import say
 
 if TYPE_CHECKING:
@@ -32,6 +33,29 @@ def ask(
         print_json(answer.to_json())
     else:
         say("\n".join(answer_lines(answer)))
+
+
+@app.command()
+def related(
+    site: given.AskedSite = None,
+    workspace: given.WorkspaceFolder = None,
+    count: given.RelatedPosts = 3,
+    as_json: given.AsJson = False,
+) -> None:
+    """List the nearest other posts of each post: links to add."""
+    from penname.ask.index import with_index
+    from penname.ask.related import related as find_related
+    from penname.ask.show import related_lines
+    from penname.core.terminal import print_json
+
+    if count < 1:
+        raise InputError(f"--count must be at least 1, not {count}.")
+    with showing():
+        found = with_index(_place(site, workspace), lambda index: find_related(index, count))
+    if as_json:
+        print_json([each.to_json() for each in found])
+    else:
+        say("\n".join(related_lines(found)))
 
 
 def _place(site: Path | None, folder: Path | None) -> "Workspace":
