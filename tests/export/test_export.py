@@ -194,6 +194,8 @@ def test_llama_cpp_draws_as_the_model_is_drawn_from(tmp_path: Path) -> None:
     drawn = {name: value for name, value in values.items() if name.startswith("general.sampling.")}
     assert {name.rpartition(".")[2]: round(value, 6) for name, value in drawn.items()} == {
         "temp": 0.7,
+        "top_k": 0,
+        "top_p": 1.0,
         "min_p": 0.1,
         "penalty_repeat": 1.2,
     }

@@ -152,6 +152,9 @@ def _same_split(pre: str, values: dict[str, Any]) -> bool:
 
 def _add_sampling(writer: GGUFWriter, generation: dict[str, Any]) -> None:
     """The settings that suit the model, which llama.cpp's server takes where it is not told others."""
+    if any(generation.get(name) is not None for name in _SAMPLING):
+        # Where the file names none the server takes 40 tokens and 95% of the probability; here all of both count.
+        generation = {"top_k": 0, "top_p": 1.0, **generation}
     for ours, theirs in _SAMPLING.items():
         value = generation.get(ours)
         if value is not None:
