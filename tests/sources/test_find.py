@@ -156,6 +156,15 @@ def test_no_post_moves_because_its_number_is_text_now(tmp_path: Path) -> None:
 SIDES = {"4": "test", "9": "test", "18": "validation", "25": "validation"}
 
 
+def test_what_a_path_is_taken_for_is_said(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("# A\n\nText of a note.", encoding="utf-8")
+    said: list[str] = []
+    with events.listening(lambda event: said.append(event.text)):
+        assert read_blog(tmp_path / "notes").words == 4
+    assert "notes is read as Markdown." in said
+
+
 def test_addresses_that_are_not_known_are_left_out(tmp_path: Path) -> None:
     for domain, expected in (("", None), ("//a.example", "https://a.example/post-1.html"), ("file:///x", None)):
         site = make_site(tmp_path / f"s{len(domain)}", [post(1)], domain=domain)

@@ -38,7 +38,7 @@ def test_exports_of_other_programs_are_named(tmp_path: Path, known: str, encodin
     path = tmp_path / "export.xml"
     path.write_bytes(FILES[known].replace("\n", ends).encode(encoding))
     said = complaint(path)
-    assert f"is {known}" in said and "only Publii's own sites can be read" in said and "import" in said
+    assert f"is {known}" in said and "this form of it cannot be read" in said and "export" in said
 
 
 @pytest.mark.parametrize("text", ["Dear diary", "a,b\n1,2\n", "<p>not much</p>"])
@@ -58,7 +58,7 @@ def test_what_is_not_known_is_not_guessed(tmp_path: Path, text: str) -> None:
 def test_folders_of_other_programs_are_named(tmp_path: Path, names: tuple[str, ...], known: str) -> None:
     for name in names:
         (tmp_path / name).mkdir()
-    assert f"is {known}: only Publii" in complaint(tmp_path)
+    assert f"is {known}: this form" in complaint(tmp_path)
 
 
 def test_a_zip_says_what_to_do(tmp_path: Path) -> None:

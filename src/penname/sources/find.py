@@ -41,7 +41,10 @@ def open_source(path: Path, wanted: Wanted = LIVE) -> Iterator[Source]:
     with contextlib.ExitStack() as stack:
         with events.subdued():  # what was met is told when the posts are read
             reader = stack.enter_context(platform.open(path))
-        yield stack.enter_context(contextlib.closing(Source(platform.name, path, reader, wanted)))
+        source = stack.enter_context(contextlib.closing(Source(platform.name, path, reader, wanted)))
+        if platform is not PLATFORMS[-1]:
+            source.notes = (f"{path.name or path} is read as {platform.name}.", *source.notes)
+        yield source
 
 
 @contextlib.contextmanager

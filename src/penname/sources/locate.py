@@ -13,9 +13,9 @@ from pathlib import Path
 from penname.core.errors import InputError
 
 WANTED = "give a Publii site's folder, its input folder, its db.sqlite or a backup .tar"
-_ONLY_PUBLII = (
-    "only Publii's own sites can be read, so take the blog into Publii first (its tools import WordPress) and give the "
-    "folder of that site"
+_UNREAD = (
+    "this form of it cannot be read, so give an export (WordPress' .xml, Ghost's .json), a folder of Markdown or a "
+    "Publii site"
 )
 SQLITE_MAGIC = b"SQLite format 3\0"
 _PACKED = {
@@ -109,7 +109,7 @@ def _from_file(path: Path) -> Found:
     if path.suffix.lower() == ".tar" or head[257:262] == b"ustar":
         return Found(None, path, None, path.stem)
     if known := _known(head):
-        raise InputError(f"{path} is {known}: {_ONLY_PUBLII}.")
+        raise InputError(f"{path} is {known}: {_UNREAD}.")
     raise InputError(f"{path} is not an SQLite database (its first bytes say so) and not a backup .tar: {WANTED}.")
 
 
@@ -144,7 +144,7 @@ def _in_folder(path: Path) -> Found:
             raise InputError(_choose(folder, sites))
     for names, known in _KNOWN_FOLDERS:
         if sum((path / name).exists() for name in names) > 1:
-            raise InputError(f"{path} is {known}: {_ONLY_PUBLII}.")
+            raise InputError(f"{path} is {known}: {_UNREAD}.")
     raise InputError(f"{path} is a folder without a Publii database (no db.sqlite in it){_instead(path)}: {WANTED}.")
 
 
