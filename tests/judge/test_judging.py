@@ -17,6 +17,8 @@ from penname.judge import fit, judging, passages, recital
 from penname.judge.figures import MEANINGS
 from penname.judge.judging import judge_workspace, make_subject, read_rows
 from penname.judge.passages import Written
+from penname.model.base import load_base
+from penname.model.folder import save_model
 
 
 def test_everything_is_measured_and_written(judged: Judged) -> None:
@@ -130,6 +132,26 @@ def test_a_model_from_scratch_has_no_base(owl: Judged, monkeypatch: pytest.Monke
     assert report.figures["base_test_bits_per_byte"] is None and report.figures["gain_percent"] is None
     assert report.figures["forgetting_bits_per_byte"] is None
     assert "from scratch" in report.page.read_text(encoding="utf-8")
+
+
+def test_an_open_base_is_named_its_forgetting_measured_and_what_it_may_have_read_is_told(
+    owl: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's model brings no texts: those of the shipped base serve."""
+    loaded = load_base(owl.base)
+    save_model(tmp_path / "Ada-7", loaded.model, loaded.tokenizer, card="", generation={})
+    shutil.copytree(owl.base, tmp_path / "shipped")
+    monkeypatch.setattr(judging, "base_folder", lambda: tmp_path / "shipped")
+    subject = make_subject(owl.workspace, replace(owl.options, base=tmp_path / "Ada-7"))
+    assert (subject.base_name, subject.base_is_open) == ("Ada-7", True)
+    assert not make_subject(owl.workspace, owl.options).base_is_open
+    report = judge_workspace(owl.workspace, replace(owl.options, base=tmp_path / "Ada-7"))
+    assert report.figures["base"] == "Ada-7" and report.figures["base_is_open"] is True
+    assert report.figures["forgetting_bits_per_byte"] > 0
+    page = report.page.read_text(encoding="utf-8")
+    assert "were learned from on the base Ada-7, 3 other posts" in page
+    assert "Ada-7 may have read this blog before" in page
+    assert any("nobody knows whether Ada-7 had read this blog" in text for text in report.verdict)
 
 
 def test_a_network_from_scratch_is_compared_where_there_is_one(owl: Judged) -> None:

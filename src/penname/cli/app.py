@@ -50,7 +50,7 @@ def with_values(words: list[str]) -> list[str]:
 
 
 def _is_base(word: str) -> bool:
-    """Whether a word names a base: a GGUF file, there or not, or a folder that holds a model."""
+    """Whether a word names a base: a GGUF file, there or not, a folder that holds a model, or one that is listed."""
     path = Path(word)
     if path.suffix.lower() == ".gguf" or word == given.SHIPPED:
         return True
@@ -60,7 +60,9 @@ def _is_base(word: str) -> bool:
         with path.open("rb") as file:
             return file.read(4) == b"GGUF"
     except (OSError, ValueError):
-        return False
+        from penname.model.bases import is_listed
+
+        return is_listed(word)
 
 
 app = typer.Typer(

@@ -29,6 +29,16 @@ def as_path(given: str | Path) -> Path:
     return Path(text)
 
 
+def as_base(given: str | Path) -> Path:
+    """A base that was given: a GGUF file, a model folder, or the name of one that `penname bases` lists."""
+    path = as_path(given)
+    if path.exists() or str(given) == SHIPPED or path.suffix.lower() == ".gguf":
+        return path
+    from penname.model.bases import base_named
+
+    return base_named(str(given))
+
+
 Site = Annotated[
     Path,
     Argument(
@@ -78,9 +88,7 @@ SHIPPED = "shipped"
 """What `--base` means where no base stands behind it."""
 PlainBase = Annotated[
     Path | None,
-    Option(
-        "--base", metavar="[BASE]", help="Use a base as it is: a GGUF file or folder, or penname's.", parser=as_path
-    ),
+    Option("--base", metavar="[BASE]", help="Use a base as it is: a name of penname bases, or a path.", parser=as_base),
 ]
 Device = Annotated[str, Option(metavar="auto|cpu|cuda|mps|xpu|vulkan", help="The device to use.")]
 Seed = Annotated[int | None, Option(help="Seed of everything random.")]
@@ -111,8 +119,9 @@ Again = Annotated[bool, Option("--again", help="Do it although nothing has chang
 
 BaseModel = Annotated[
     Path | None,
-    Option("--base", metavar="BASE", help="A GGUF file or model folder to adapt, not penname's base.", parser=as_path),
+    Option("--base", metavar="BASE", help="Adapt another base: a name of penname bases, or a path.", parser=as_base),
 ]
+BlogWords = Annotated[int, Option("--words", min=1, help="Words of the blog that minutes are told for.")]
 FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small network on the blog alone.")]
 TrainMinutes = Annotated[
     float | None,

@@ -149,6 +149,31 @@ def bench(device: given.Device = "auto", out: given.BenchFile = None, as_json: g
 
 
 @app.command()
+def bases(words: given.BlogWords = 100_000, device: given.Device = "auto", as_json: given.AsJson = False) -> None:
+    """List the bases on this machine, what each would take, and how to get a better one."""
+    from penname.core.device import pick_device
+    from penname.core.events import task
+    from penname.core.progress import console, make_table
+    from penname.core.terminal import print_json
+    from penname.model.base import GET_SMOLLM2
+    from penname.model.bases import find_bases
+    from penname.train.bases import COLUMNS, base_rows
+
+    with showing(), task("Looking for bases"):
+        rows = base_rows(find_bases(), words, pick_device(device))
+    if as_json:
+        print_json({"words": words, "bases": [row.to_json() for row in rows], "get": GET_SMOLLM2})
+        return
+    title = f"Bases on this machine, memory and minutes for a blog of {words:,} words"
+    console().print(make_table(title, COLUMNS, [row.cells() for row in rows]))
+    for row in rows:
+        if row.problem:
+            say(f"{row.name} cannot be used: {row.problem}")
+    say("penname train SITE --base NAME adapts one of them; nothing is downloaded.")
+    say(f"A better base than penname's own: {GET_SMOLLM2}.")
+
+
+@app.command()
 def doctor(workspace: given.WorkspaceFolder = None, as_json: given.AsJson = False) -> None:
     """Say what is here, what is used and why."""
     from penname.cli.doctor import examine, print_findings, to_json

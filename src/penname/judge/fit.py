@@ -365,6 +365,11 @@ def _forgetting(
         return None, None
     if subject.general_note:
         notes.append(subject.general_note)
+    if subject.base_is_open:
+        notes.append(
+            f"{subject.base_name} may have read this blog before, and the general English too: what it learned from is "
+            "not known. Its own figure, and that of the adapted model, may then be too good, and the gain too small."
+        )
     texts = choose_texts(subject.general, options.share, _GENERAL)
     sizes = [len(text.encode("utf-8")) for text in texts]
     adapted = _bits(subject.adapted, "adapted-general", texts, parts, device)

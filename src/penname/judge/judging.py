@@ -46,7 +46,7 @@ from penname.judge.passages import Written, kept_passages
 from penname.judge.subject import Candidate, JudgeOptions, Parts, Subject, Training, read_training
 from penname.judge.target import Check, Limit, check_figures, find_limits, is_edited, read_target, write_target
 from penname.judge.verdict import find_verdict, headline
-from penname.model.base import base_folder, base_is_shipped, general_texts, load_base, replay_texts
+from penname.model.base import base_folder, base_is_shipped, base_title, general_texts, is_open, load_base, replay_texts
 from penname.model.folder import load_model
 from penname.train.options import Trained, TrainOptions
 
@@ -252,7 +252,7 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
             f"{workspace.text} holds no {'held-out' if training else 'training'} posts: the blog is "
             "too small to be judged."
         )
-    base, folder = _base(workspace, options)
+    base, folder, path = _base(workspace, options)
     general, note = _general(folder) if base else ((), "")
     return Subject(
         name=str(workspace.read().get("site", workspace.folder.stem)),
@@ -268,6 +268,8 @@ def make_subject(workspace: Workspace, options: JudgeOptions, adapted: Candidate
         background_key=_hash(folder) if folder else "",
         masked=load_masked(workspace),
         reader=_reader(base),
+        base_name=base_title(path) if base else "",
+        base_is_open=is_open(path),
     )
 
 
@@ -364,10 +366,11 @@ def _scratch(workspace: Workspace) -> Candidate | None:
     return _candidate(workspace, folder, "train SITE --from-scratch") if (folder / "config.json").is_file() else None
 
 
-def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None, Path | None]:
-    """The base that was adapted, and the folder of the texts that come with it.
+def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None, Path | None, Path | None]:
+    """The base that was adapted, the folder of the texts that come with it, and the base's path, None if shipped.
 
-    `workspace.json` says in the settings of training which one; a model from scratch has none.
+    An open model brings no texts: the shipped base's serve, which it may have read. `workspace.json` says in the
+    settings of training which base it was; a model from scratch has none.
     """
     trained = workspace.read().get("settings", {}).get("train", {})
     named = trained.get("base")
@@ -375,11 +378,11 @@ def _base(workspace: Workspace, options: JudgeOptions) -> tuple[Candidate | None
     shipped = base_folder() if base_is_shipped() else None
     if path is None:
         if trained.get("from_scratch") or shipped is None:
-            return None, shipped
-        return Candidate(_hash(shipped), lambda: load_base(None)), shipped
+            return None, shipped, None
+        return Candidate(_hash(shipped), lambda: load_base(None)), shipped, None
     if not path.exists():
         raise InputError(f"The base {path} is no longer there: give it with --base to compare with it.")
-    return Candidate(_hash(path), lambda: load_base(path)), path if base_is_shipped(path) else shipped
+    return Candidate(_hash(path), lambda: load_base(path)), path if base_is_shipped(path) else shipped, path
 
 
 def _reader(base: Candidate | None) -> Candidate | None:

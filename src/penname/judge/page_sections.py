@@ -83,11 +83,12 @@ def report_sections(findings: Findings, others: Sequence[Section] = ()) -> list[
 def intro(findings: Findings) -> str:
     """What the page says of itself below its heading."""
     figures = findings.figures
+    base = f" on the base {figures['base']}" if figures.get("base") else ""
     return (
         f"Judged on {str(figures['date'])[:10]} by penname {figures['penname']}: {figures['training_words']:,} words "
-        f"of {figures['training_posts']:,} posts were learned from, {findings.judgement.fit.posts_in_all:,} other "
-        "posts were held back. This page quotes passages of the posts and of what the model wrote: whoever has the "
-        "page can read them."
+        f"of {figures['training_posts']:,} posts were learned from{base}, {findings.judgement.fit.posts_in_all:,} "
+        "other posts were held back. This page quotes passages of the posts and of what the model wrote: whoever has "
+        "the page can read them."
     )
 
 

@@ -209,6 +209,7 @@ class Subject:
     `heldout` are the posts that figures are measured on, `spare` other held-out posts: targets are made from these, and
     their openings are used too where there are few of the former. `general` are texts that neither the base nor the
     adaptation has seen, `background` texts by others. `masked` are the private data that were masked in the posts.
+    `base_is_open`: the base is somebody else's, and nobody knows whether it has read this blog before.
     """
 
     name: str
@@ -225,6 +226,8 @@ class Subject:
     masked: Masked | None = None
     reader: Candidate | None = None
     """A network that did not learn the blog and reads for sense; the bare base of a model from scratch."""
+    base_name: str = ""
+    base_is_open: bool = False
 
     @property
     def control(self) -> Candidate | None:

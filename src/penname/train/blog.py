@@ -25,7 +25,7 @@ from penname.core.machine import spare
 from penname.core.workspace import Workspace, content_hash
 from penname.corpus.prepare import Prepared
 from penname.corpus.tokenizer import encode, encode_replay, end_id, load_tokenizer
-from penname.model.base import base_folder, base_is_shipped, general_texts, load_base, replay_texts
+from penname.model.base import base_folder, general_texts, is_open, load_base, replay_texts
 from penname.model.folder import RECOMMENDED, LoadedModel, SamplingSettings, save_model
 from penname.model.gpt import GPT
 from penname.train.adapt import adapt, as_record, enough_text, small_shape, validator
@@ -86,7 +86,7 @@ class _Job:
     def open(self) -> bool:
         """Whether the base is an open model: not the one that came with penname, nor one made like it."""
 
-        return self.options.base is not None and not base_is_shipped(self.options.base)
+        return is_open(self.options.base)
 
     @cached_property
     def twin(self) -> "GPT":

@@ -25,6 +25,7 @@ from penname.train.adapt import enough_text, validator
 from penname.train.interpolate import go_back
 from penname.train.measure import Speeds, fit_device, measure_speed
 from penname.train.plan import Plan, Wishes, make_plan
+from penname.train.rule import Rule, open_rule, shipped_rule
 from penname.tune.tunables import Values, default_values, tunables_for
 from penname.write.word_balance import balanced
 
@@ -52,6 +53,12 @@ class Ground:
         self.replayed: tuple[int, Encoded | None] = (0, None)
 
     @cached_property
+    def rule(self) -> Rule:
+        """How the base is adapted."""
+        tokens = int(self.blog.ids.size)
+        return open_rule(tokens, self.model.config.parameters()) if self.subject.base_is_open else shipped_rule(tokens)
+
+    @cached_property
     def context(self) -> int:
         """Tokens of a window, as `penname train` takes them."""
         return min(self.model.config.max_position_embeddings, 512 if self.device.slow else 1024)
@@ -73,6 +80,7 @@ class Ground:
             wishes=Wishes(seconds=seconds),
             context=self.context,
             with_teacher=True,
+            rule=self.rule,
         )
         for reason in plan.reasons:
             events.note(f"The default: {reason}")
@@ -107,6 +115,7 @@ class Ground:
             ),
             context=about["context"],
             with_teacher=True,
+            rule=self.rule,
         )
         settings = replace(plan.settings, table_lr=values["table_rate"], weight_decay=values["weight_decay"])
         return replace(

@@ -27,7 +27,7 @@ from penname.core.workspace import Workspace, content_hash
 from penname.judge.judgement import Judgement
 from penname.judge.judging import measure
 from penname.judge.subject import Candidate, Parts, Training
-from penname.model.base import replay_texts
+from penname.model.base import is_open, replay_texts
 from penname.model.folder import save_model
 from penname.model.gpt import GPT
 from penname.train.adapt import adapt, as_record
@@ -74,7 +74,7 @@ def run_trial(
             fitted = adapt(
                 model,
                 ground.blog,
-                ground.replay(plan, lambda: replay_texts(base)),
+                ground.replay(plan, lambda: replay_texts(None if is_open(base) else base)),
                 plan,
                 ground.device,
                 teacher=ground.teacher,

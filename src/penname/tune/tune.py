@@ -23,7 +23,7 @@ from penname.corpus.read import ReadOptions
 from penname.judge.judging import TARGET, make_subject
 from penname.judge.subject import Candidate, JudgeOptions
 from penname.judge.target import is_edited
-from penname.model.base import base_folder, general_texts, load_base
+from penname.model.base import base_folder, base_title, general_texts, is_open, load_base
 from penname.sources.find import open_source
 from penname.train.options import TrainOptions, prepared_blog
 from penname.tune.ground import Ground
@@ -149,7 +149,13 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
     base = Candidate(file_hashes(folder.parent, (folder.name,))[folder.name], lambda: load_base(options.base))
     subject = make_subject(workspace, judging, adapted=Candidate("", lambda: loaded))
     # Whatever the workspace was trained from before, this is what the trials start from.
-    subject = replace(subject, base=base, general=subject.general or tuple(general_texts(folder)))
+    subject = replace(
+        subject,
+        base=base,
+        general=subject.general or tuple(general_texts(folder)),
+        base_name=base_title(options.base),
+        base_is_open=is_open(options.base),
+    )
     ground = Ground(subject, loaded, device, judging, options.cap)
     name = study_name(workspace, corpus, base.key, options)
     proposer = find_proposer(options.proposer)
