@@ -9,8 +9,6 @@ many true ones, at the blog's own threshold. `--words` leaves meaning out.
 
 import argparse
 import json
-import os
-import platform
 import random
 import sqlite3
 import tempfile
@@ -19,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ask_sets import SETS, Post, Question, held_out, posts_of, question_sets
+from common import machine, options, read, small_inputs
 
 from penname.ask import index as index_module
 from penname.ask import search as search_module
@@ -34,7 +33,7 @@ def main() -> None:
     arguments = read_arguments()
     if arguments.words:
         words_alone()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(machine())
     blogs = {folder.name: posts_of(folder) for folder in arguments.workspaces}
     sets = {name: list(question_sets(posts, arguments.synonyms)) for name, posts in blogs.items()}
     for name, posts in blogs.items():
@@ -50,12 +49,15 @@ def main() -> None:
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workspaces", type=Path, nargs="+")
+    parser = options(__doc__)
+    parser.add_argument("workspaces", type=Path, nargs="*")
     parser.add_argument("--synonyms", type=Path)
     parser.add_argument("--words", action="store_true")
     parser.add_argument("--others", type=int, default=200)
-    return parser.parse_args()
+    given = read(parser, words=True)
+    if given.quick:
+        given.workspaces = [small_inputs().workspace]
+    return given
 
 
 def words_alone() -> None:

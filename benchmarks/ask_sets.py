@@ -9,14 +9,16 @@ titles and first sentences. Synonyms: a folder of WordNet's files (Debian's pack
 word and its synonyms a line, commas between (Moby).
 """
 
-import argparse
 import json
 import random
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from common import machine, options, read, small_inputs
 
 from penname.ask.index import read_posts, stems_of
 from penname.ask.passages import count_words, cut_passages, question_words, sentences
@@ -62,10 +64,13 @@ class Question:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workspace", type=Path)
+    parser = options(__doc__)
+    parser.add_argument("workspace", type=Path, nargs="?")
     parser.add_argument("--synonyms", type=Path)
-    arguments = parser.parse_args()
+    arguments = read(parser)
+    if arguments.quick:
+        arguments.workspace = small_inputs().workspace
+    print(machine(), file=sys.stderr)
     for question in question_sets(posts_of(arguments.workspace), arguments.synonyms):
         print(json.dumps(asdict(question), ensure_ascii=False))
 

@@ -26,7 +26,8 @@ def test_it_runs_to_its_end(path: Path, tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "cores" in done.stdout and "Python 3" in done.stdout, "the machine is named"
+    said = done.stdout + done.stderr
+    assert "cores" in said and "Python 3" in said, "the machine is named"
     assert "Traceback" not in done.stderr
     assert [found.name for found in tmp_path.glob("penname-quick-*")] == [], "its inputs are gone"
 

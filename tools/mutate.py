@@ -128,7 +128,7 @@ def changes(module: str, text: str) -> Iterator[Change]:
 def replacements(token: tokenize.TokenInfo) -> list[str]:
     """What may stand instead of a token."""
     if token.type == tokenize.NUMBER:
-        whole = token.string.isdecimal() or not float(token.string.rstrip("jJ"))
+        whole = token.string.isdecimal() or not ast.literal_eval(token.string)
         return [f"({token.string} + 1)" if whole else f"({token.string} * 2)"]
     if token.type in (tokenize.OP, tokenize.NAME) and token.string in SWAPS:
         return [SWAPS[token.string]]
