@@ -12,7 +12,10 @@ from pathlib import Path
 
 from penname.core.errors import InputError
 
-WANTED = "give a Publii site's folder, its input folder, its db.sqlite or a backup .tar"
+WANTED = (
+    "give a Publii site's folder, its input folder, its db.sqlite or a backup .tar, an export of WordPress or Ghost, "
+    "or a folder of Markdown"
+)
 _UNREAD = (
     "this form of it cannot be read, so give an export (WordPress' .xml, Ghost's .json), a folder of Markdown or a "
     "Publii site"
