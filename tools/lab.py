@@ -63,7 +63,7 @@ def read_entry(path: Path, number: int) -> Entry:
     return Entry(
         number=number,
         title=re.sub(r"^#+ *(20\d\d-\d\d-\d\d[:,]? *)?", "", heading).strip(),
-        date=fields.get("date") or (dates[0] if dates else "2026-11-28"),
+        date=next(iter(re.findall(r"20\d\d-\d\d-\d\d", fields.get("date", ""))), dates[0] if dates else ""),
         machine=fields.get("machine", "two cores").rstrip("."),
         outcome=next((word for word in OUTCOMES if word in fields.get("outcome", "").lower()), "open"),
         verdict=_first_sentence(fields.get("verdict", "see the entry")),
