@@ -241,6 +241,7 @@ AskedSite = Annotated[
     Argument(metavar="[SITE]", help="The site. [default: the workspace in the current folder]", parser=as_path),
 ]
 Quotations = Annotated[int, Option("-n", "--count", help="The most quotations.")]
+Grounded = Annotated[bool, Option("--grounded", help="Let the model read what the blog says on the prompt first.")]
 RelatedPosts = Annotated[int, Option("-n", "--count", help="The most related posts of each post.")]
 NearestAnyway = Annotated[bool, Option("--anyway", help="Show the nearest passages although the blog does not say.")]
 

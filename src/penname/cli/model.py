@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -42,6 +43,7 @@ def write(
     stop: given.Stop = None,
     device: given.Device = "auto",
     precision: given.Precision = "auto",
+    grounded: given.Grounded = False,
     as_json: given.AsJson = False,
 ) -> None:
     """Write drafts in the blog's voice."""
@@ -78,6 +80,11 @@ def write(
         best_of=best_of,
     )
     with showing(moving=False):
+        if grounded:
+            from penname.ask.grounding import passages_for
+            from penname.core.workspace import find_workspace
+
+            chosen = replace(chosen, passages=passages_for(find_workspace(workspace), read_prompt(prompt)))
         written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout), rank_by_sense)
     if as_json:
         print_json(written.to_json())

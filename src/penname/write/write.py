@@ -22,6 +22,7 @@ from penname.core.errors import InputError
 from penname.core.terminal import printable
 from penname.core.workspace import Workspace, find_workspace
 from penname.corpus.prepare import PreparedPost, load_text
+from penname.corpus.tokenizer import encode_plain
 from penname.model.base import load_base
 from penname.model.folder import LoadedModel, SamplingSettings, load_model, settings_from
 from penname.write.copying import CopyIndex
@@ -60,6 +61,8 @@ class WriteOptions:
     """The longest run of words, in a row, that a draft may share with a training post; 0 switches the guard off."""
     example: bool = True
     """The workspace's own model reads the beginning of a training post first (`write/examples.py`)."""
+    passages: tuple[str, ...] = ()
+    """Passages that are read before the prompt instead; the copy guard holds for them too."""
     stop: tuple[str, ...] = ()
     """A draft stops before the first of these."""
     device: str = "auto"
@@ -131,7 +134,7 @@ def write(
     asked = {"max_tokens": _MOST_TOKENS, **options.sampling, "seed": settings.seed}
     settings = sampling_settings(loaded.generation, asked)
     posts = training_posts(workspace)
-    guard = copy_guard(posts, options.max_copy)
+    guard = copy_guard(posts, options.max_copy, options.passages)
     loaded.model.to(device.torch)
     precision, why = pick_precision(loaded.model, device, 1, options.precision)
     weights = decoding_weights(loaded.model, precision)
@@ -139,7 +142,9 @@ def write(
     prompt = tidy_prompt(prompt, options.title)
     example: list[int] = []
     # A model that is given may have learned from other posts.
-    if options.example and options.model is None:
+    if options.passages:
+        example = [loaded.end, *encode_plain(loaded.tokenizer, "\n\n".join(options.passages))]
+    elif options.example and options.model is None:
         pairs = [(post.title, post.text) for post in posts]
         example = Examples(loaded.tokenizer, pairs, loaded.end).before(prompt, settings.seed)
     started = time.monotonic()
@@ -282,15 +287,15 @@ def training_posts(workspace: Workspace | None) -> "list[PreparedPost]":
     return [post for post in load_text(workspace) if post.split == "train"]
 
 
-def copy_guard(posts: "Sequence[PreparedPost]", max_copy: int) -> "CopyGuard | None":
-    """A guard over training posts; None when it is off or there are no posts, which is said."""
+def copy_guard(posts: "Sequence[PreparedPost]", max_copy: int, passages: Sequence[str] = ()) -> "CopyGuard | None":
+    """A guard over training posts and passages; None when it is off or there are none, which is said."""
 
     if max_copy == 0:
         return None
-    if not posts:
+    if not posts and not passages:
         events.warn("The copy guard is off: the model stands alone, without the posts that it learned from.")
         return None
-    return CopyGuard(CopyIndex([post.document for post in posts]), max_copy)
+    return CopyGuard(CopyIndex([*(post.document for post in posts), *passages]), max_copy)
 
 
 def printer(out: TextIO) -> "Callable[[str, Piece], None]":
