@@ -86,6 +86,7 @@ def open_rule(blog_tokens: int, parameters: int, low_rank: bool = False) -> Rule
         schedule="cosine",
         beta2=0.98,
         weight_decay=0.01,
+        dropout=0.0,  # such a network never met any: 0.1 cost 0.054 bits per byte of held-out posts (lab/0102)
     )
 
 
