@@ -107,6 +107,8 @@ def cell(workspace: Workspace, writer: str, cells: Cells, args: argparse.Namespa
         known |= {name[5:]: part["value"] for name, part in stored.items() if name.startswith("part:bits")}
         known["extraction"] = NOTHING
         subject = replace(subject, base=None if writer == "scratch" else subject.base, general=())
+        # The bits that are known are those of all posts.
+        options = replace(options, quick=False, passages=count)
     if "base" in cells:
         known["passages-base"] = cells["base"]["free"][:20]
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,9 @@ def lines(given: Sequence[Line], x_name: str, y_name: str) -> Markup:
         out.append(f'<path class="line {line.style}" d="{path}"/>')
         if line.dots:
             out += [f'<circle class="{line.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>' for x, y in placed]
-    return svg(height, out, f"{y_name} over {x_name}") + legend([(line.name, line.style) for line in given])
+    return svg(height, out, f"{y_name} over {x_name}") + legend(
+        [(line.name, line.style) for line in given if line.points]
+    )
 
 
 def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> Markup:
@@ -137,7 +139,7 @@ def histogram(given: Sequence[Values], x_name: str, whole: bool = False) -> Mark
                 box = f'x="{x:.1f}" y="{bottom - tall:.1f}" width="{bar:.1f}" height="{tall:.1f}"'
                 out.append(f'<rect class="{group.style}" {box}/>')
     out += _edge_names(edges, values[-1], whole, left, step, bottom + 15)
-    names = [(f"{group.name} ({len(group.values):,})", group.style) for group in given]
+    names = [(f"{group.name} ({len(group.values):,})", group.style) for group in given if group.values]
     return svg(height, out, f"Histogram of {x_name}") + legend(names)
 
 

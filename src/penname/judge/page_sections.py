@@ -15,7 +15,7 @@ from penname.judge.recital import largest_rate
 from penname.judge.style import PUNCTUATION, Distance
 from penname.judge.subject import Training
 from penname.judge.target import Check, in_words
-from penname.judge.verdict import GOOD, HELP, NOT, Sentence, ordinal
+from penname.judge.verdict import GOOD, HELP, LEAST, NOT, Sentence, count, ordinal
 from penname.judge.voice import Figure
 from penname.write.copying import Copied
 
@@ -44,6 +44,11 @@ _TILES = (
     ("forgetting_bits_per_byte", "{:+.3f}", "bits per byte forgotten", "", "on general English"),
 )
 """The figures at the top: a name, its form, what it is; the name and the form of what stands beside it."""
+
+_OF_PASSAGES = ("real_vs_generated_auc", "delta_percentile", "copy_ratio_8gram", "rep_4", "known_word_rate")
+"""Figures that are measured on passages."""
+_COPY = 8
+"""Words of the shortest run that is shown as a copy."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,22 @@ def intro(findings: Findings) -> str:
     figures = findings.figures
     base = f" on the base {figures['base']}" if figures.get("base") else ""
     return (
-        f"Judged on {str(figures['date'])[:10]} by penname {figures['penname']}: {figures['training_words']:,} words "
-        f"of {figures['training_posts']:,} posts were learned from{base}, {findings.judgement.fit.posts_in_all:,} "
-        "other posts were held back. This page quotes passages of the posts and of what the model wrote: whoever has "
-        "the page can read them."
+        f"Judged on {str(figures['date'])[:10]} by penname {figures['penname']}: {_read(figures)}{base}; "
+        f"{findings.judgement.fit.posts_in_all:,} other posts were held back. This page "
+        "quotes passages of the posts and of what the model wrote: whoever has the "
+        "page can read them."
     )
+
+
+def _read(figures: dict[str, Any]) -> str:
+    """What training read, which is not always what was there."""
+    there = f"{figures['training_words']:,} words of {count(figures['training_posts'], 'post')}"
+    passes = figures.get("passes")
+    if passes is None:
+        return f"{there} were there to learn from"
+    if passes < 0.995:
+        return f"{100 * passes:.0f}% of {there} were read, once"
+    return f"{there} were read {passes:.1f} times"
 
 
 def _verdict(findings: Findings) -> Section:
@@ -108,7 +124,9 @@ def _tiles(findings: Findings) -> Iterator[tuple[str, str, str, Check | None]]:
         if (value := figures.get(name)) is not None:
             near = figures.get(other)
             text = told if not other else "" if near is None else told.format(near)
-            yield form.format(value), title, text, checks.get(name)
+            # A mark is a verdict, and none rests on fewer than ten samples.
+            marked = name not in _OF_PASSAGES or (figures.get("samples") or 0) >= LEAST
+            yield form.format(value), title, text, checks.get(name) if marked else None
 
 
 def _fit_plots(judgement: Judgement, training: Training) -> list[Plot]:
@@ -151,9 +169,15 @@ def _voice(judgement: Judgement) -> Section:
         "voice",
         "Voice",
         plots=_voice_plots(judgement) if found.passages else [],
-        rows=[row for row in rows if not row[0].startswith("“")],
+        near=[row for row in rows if _is_closeness(row[0])],
+        rows=[row for row in rows if not row[0].startswith("“") and not _is_closeness(row[0])],
         words=[row for row in rows if row[0].startswith("“")],
     )
+
+
+def _is_closeness(name: str) -> bool:
+    """Whether a row is about the whole of the text; a column that means another thing there is another table."""
+    return "AUC" in name or "Delta" in name
 
 
 def _voice_plots(judgement: Judgement) -> list[Plot]:
@@ -203,7 +227,11 @@ def _copying(judgement: Judgement) -> Section:
         plots=[("Longest copied run of each passage", drawing, "Share of the passages, in percent.")],
         rows=rows,
         most=largest_rate(found.recited.found),
-        copies=[(training[each.post].title or "untitled", each) for each in _different(free.worst)],
+        copies=[
+            (training[each.post].title or "untitled", each, len(words(each.source.run)))
+            for each in _different(free.worst)
+            if len(words(each.source.run)) >= _COPY
+        ],
     )
 
 

@@ -26,8 +26,8 @@ _ALIKE = 0.85
 """Area of the classifier from which drafts are easily told from real posts."""
 _FAR = 90
 _SENSE = 60
-"""Percent of the blog's own sense below which readers call text nonsense (lab: the measure of sense)."""
-_LEAST = 10
+"""Percent of the blog's own sense that shuffled and scrambled text stays surely below (lab: the measure of sense)."""
+LEAST = 10
 """Samples that a verdict rests on at least."""
 _FEW_WORDS = 60_000
 _SMALL = 200e6
@@ -56,7 +56,7 @@ def find_verdict(
 def _blind(figures: Mapping[str, Any]) -> Iterator[Sentence]:
     """What the blogger's own eyes say; fewer than ten passages say nothing."""
     shown, taken, known = (_get(figures, f"blind_{name}") for name in ("shown", "taken_for_real", "real_known"))
-    if shown is not None and taken is not None and shown >= _LEAST:
+    if shown is not None and taken is not None and shown >= LEAST:
         beside = "" if known is None else f", and {100 * known:.0f}% of the real ones"
         kind = GOOD if known is not None and 2 * taken >= known else NOT
         yield Sentence(
@@ -72,7 +72,7 @@ def headline(figures: Mapping[str, Any]) -> str:
         samples = round(_get(figures, "samples") or 0)
         return (
             f"There is too little text to tell: {count(samples, 'opening')} of held-back posts could be continued, and "
-            f"a verdict needs {_LEAST}."
+            f"a verdict needs {LEAST}."
         )
     gain = _get(figures, "gain_percent")
     if gain is not None and gain > -2:
@@ -86,7 +86,7 @@ def headline(figures: Mapping[str, Any]) -> str:
     if voice == NO or far == NO:
         return "It has learned from this blog, and its voice is still another."
     if voice == YES and sense == YES:
-        return "Good: it writes drafts in this blog's voice, and they hold together."
+        return "Good: it writes drafts in this blog's voice, and one sentence follows from another. Read them first."
     if voice == YES:
         return "It has this blog's voice; whether its drafts hold together cannot be told: read each before you use it."
     return "There is too little text to tell whether its drafts pass for this blog's: read some, or try penname blind."
@@ -94,7 +94,7 @@ def headline(figures: Mapping[str, Any]) -> str:
 
 def _enough(figures: Mapping[str, Any]) -> bool:
     """Whether there are samples enough for a claim about what it writes."""
-    return (_get(figures, "samples") or 0) >= _LEAST
+    return (_get(figures, "samples") or 0) >= LEAST
 
 
 def passes_for_real(figures: Mapping[str, Any]) -> str:
@@ -158,7 +158,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
             f"distances, that of the bare base at the {ordinal(other)}."
         )
     rate, tried = _get(figures, "extraction_rate"), _get(figures, "extraction_tried")
-    if sense == YES and rate is not None and tried and tried >= _LEAST and not _recites(figures):
+    if sense == YES and rate is not None and tried and tried >= LEAST and not _recites(figures):
         yield (
             f"Text of its own: {_times(rate * tried)} of {tried:,.0f} training posts came out when their "
             "first 50 tokens "
@@ -170,10 +170,9 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
 def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -> Iterator[str]:
     sense, low, high = (_get(figures, name) for name in ("sense", *_ends("sense")))
     if sense is not None and low is not None and high is not None and makes_sense(figures) != YES:
-        surely = "" if makes_sense(figures) == NO else " at worst"
         yield (
             f"Use without reading: its sentences have {sense:.0f}% of the connection that this blog's have "
-            f"({low:.0f} to {high:.0f}%); below {_SENSE}%{surely} readers call it nonsense."
+            f"({low:.0f} to {high:.0f}%), and {_SENSE}% {'is missed' if makes_sense(figures) == NO else 'is not sure'}."
         )
     if weights < _SMALL:
         yield f"Facts: {_millions(weights)} weights hold none. Check every name, number and claim."

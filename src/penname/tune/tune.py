@@ -44,6 +44,9 @@ _TRAINING = 0.6
 _LEAST, _MOST = 8.0, 600.0
 """Seconds of training of a trial."""
 
+_LEAST_WORDS = 2_000
+"""Words of validation posts by which settings can be told apart."""
+
 
 @dataclass(frozen=True)
 class TuneOptions:
@@ -148,6 +151,12 @@ def tune_workspace(workspace: Workspace, corpus: str, options: TuneOptions) -> T
     folder = options.base or base_folder()
     base = Candidate(file_hashes(folder.parent, (folder.name,))[folder.name], lambda: load_base(options.base))
     subject = make_subject(workspace, judging, adapted=Candidate("", lambda: loaded))
+    words = sum(post.words for post in subject.heldout)
+    if words < _LEAST_WORDS:
+        events.warn(
+            f"The validation posts hold {words:,} words, and under {_LEAST_WORDS:,} chance decides between settings: "
+            "write more, or read more with --pages and --drafts."
+        )
     # Whatever the workspace was trained from before, this is what the trials start from.
     subject = replace(
         subject,
