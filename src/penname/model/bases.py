@@ -114,7 +114,7 @@ def _shipped() -> Base:
     folder = base_folder()
     if not base_is_shipped():
         return Base(SHIPPED, folder, "penname", problem="this installation of penname holds no base")
-    return Base(SHIPPED, folder, "penname", "qwen3", "public domain", config=packed_config(folder))
+    return Base(SHIPPED, folder, "penname", "qwen3", "MIT", config=packed_config(folder))
 
 
 def _everything() -> Iterator[_Found]:
