@@ -93,3 +93,10 @@ def test_a_reference_to_an_endless_number_is_no_error() -> None:
     assert unescape("&lt;&#65;&#" + "1" * 5000 + ";") == "<A\ufffd"
     assert clean_title("a &#" + "1" * 5000 + ";")[:1] == "a"
     gather_blocks('[{"id": 1, "type": "publii-paragraph", "content": "&#' + "1" * 5000 + '"}]', Gathered())
+
+
+def test_a_post_of_very_many_tags_keeps_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html_guard, "MOST_WALKED", 20)
+    source = "<p>One <b>two</b>.</p><script>a<b</script>" + "<table><tr><td>1</td><td>2 &lt; 3</td></tr></table>" * 9
+    assert clean_body(source, "tinymce").text == "\n\n".join(["One two.", *["1 2 < 3"] * 9])
+    assert html_guard.without_tags("<script>" * 3 + "a") == "a"

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_sites import text_of
 
-from penname.corpus.private import REPLACEMENTS, Private, find_private, mask_private
+from penname.corpus import private
+from penname.corpus.private import REPLACEMENTS, Private, find_private, mask_plainly, mask_private
 
 
 def masked(text: str) -> str:
@@ -269,3 +270,14 @@ def test_time_grows_with_the_length(part: str) -> None:
 def test_a_real_post_with_a_telephone_number(shared_data: Path) -> None:
     text, counts = mask_private(text_of(shared_data, "viahorizonte", 2))
     assert counts["phone"] >= 20 and "61-98271-7265" not in text and "CEP 72.897-900" in text
+
+
+def test_a_long_text_is_searched_in_parts_and_a_list_of_items_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n\n".join(f"Some words, then ann{number}@example.org and 12 eggs." for number in range(60))
+    whole = mask_private(text)
+    monkeypatch.setattr(private, "_STRETCH", 300)
+    assert mask_private(text) == whole and whole[1] == {"e-mail": 60}
+    monkeypatch.setattr(private, "_MOST_ITEMS", 5)
+    assert mask_private(text) == whole
+    plain = mask_plainly("a@b.org +49 30 1234567, DE89 3704 0044 0532 0130 00 ghp_0123456789abcdefghij in 2019, 12 345")
+    assert plain[0] == "[e-mail] [phone], [account] [key] in 2019, 12 345"

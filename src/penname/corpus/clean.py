@@ -8,11 +8,12 @@ or `name: cell; cell` where the row has a heading cell; a layout table gives its
 of pictures go with the pictures, code blocks go unless asked for, quotations keep their text.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from penname.corpus.blocks import gather_blocks, looks_like_blocks
 from penname.corpus.html import gather_html
-from penname.corpus.html_guard import unescape
+from penname.corpus.html_guard import unescape, without_tags
 from penname.corpus.leftovers import is_lonely, may_hold_leftovers, strip_leftovers, strip_shortcodes
 from penname.corpus.markdown import gather_markdown
 from penname.corpus.pieces import (
@@ -25,6 +26,8 @@ from penname.corpus.pieces import (
     normalise_pieces,
     unquote,
 )
+
+_CONTENT = re.compile(r'"(?:content|text|caption)"\s*:\s*"((?:[^"\\]|\\.)*+)"')
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,18 @@ def clean_body(source: str, editor: str, *, code: bool = False) -> CleanBody:
     pieces = [piece for piece in _clean(gathered.pieces) if piece.text]
     headings = frozenset(piece.text for piece in pieces if piece.kind == "heading")
     return CleanBody(join_pieces(pieces), gathered.links, gathered.images, headings, gathered.caption_words)
+
+
+def clean_plainly(source: str) -> CleanBody:
+    """Return the words of a post that takes too long to be read as it is written: without tags, a paragraph a block.
+
+    A few passes of simple patterns: nothing that grows faster than the post. Signs of Markdown and JSON stay.
+    """
+    text = without_tags(source)
+    if text[:400].lstrip().startswith("[{"):  # the block editor's JSON: its strings
+        text = "\n\n".join(value for value in _CONTENT.findall(text)).replace("\\n", " ").replace('\\"', '"')
+    text = normalise(text)
+    return CleanBody(text, source.count("<a "), source.count("<img "))
 
 
 def clean_title(title: str) -> str:

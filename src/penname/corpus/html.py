@@ -26,6 +26,10 @@ def gather_html(source: str, into: Gathered, *, code: bool = False, kind: str = 
     embedded tweets and the like, footnote markers, pictures (counted) and the labels under them, code blocks
     unless `code`. What is nested or tangled beyond measure is read without its tags (`html_guard`).
     """
+    if len(source) > html_guard.MOST_WALKED and source.count("<") > html_guard.MOST_WALKED:
+        for text in html_guard.without_tags(source).split("\n\n"):
+            into.add(kind, " ".join(text.split()))
+        return
     walk = Walk(into, code, kind)
     done, asked = read_plain(source, walk)
     rest = source[done:]

@@ -27,6 +27,9 @@ MOST_COPIES = 60_000
 MOST_COPIED = 20_000_000
 """Characters of attributes that come along with them."""
 
+MOST_WALKED = 700_000
+"""Tags, or what looks like one, beyond which a post is not even read tag by tag."""
+
 _SMALL = 64_000  # characters; a post of this size with few tags cannot do harm
 _FEW_TAGS = 1000
 _WHOLE_TAG = (
@@ -49,6 +52,15 @@ _MARKERS = names("td th caption object marquee applet template")
 _FOREIGN = re.compile(r"<(?:svg|math|select)\b", re.IGNORECASE)
 _MOST_RARE = 2000  # choices of forms, pages within the page: the parser looks at all of them for each
 _MOST_SEARCHED = 2_000_000  # open elements looked at for the one that an end tag closes
+
+# For posts that are not read tag by tag.
+_PROGRAM = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_BLOCK_TAG = re.compile(
+    r"<(?:/?(?:p|div|h[1-6]|li|ul|ol|tr|table|blockquote|pre|section|figure)\b[^<>]*+|[bh]r ?/?)>", re.IGNORECASE
+)
+_CELL_TAG = re.compile(r"<t[dh]\b[^<>]*+>", re.IGNORECASE)
+_INLINE_TAG = re.compile(r"</?[a-zA-Z][^<>]*+>|<!--[^<>]*+>")
+_MANY_REFERENCES = 200_000
 
 
 def is_too_much(source: str) -> bool:
@@ -304,3 +316,20 @@ def _after_comment(source: str, position: int) -> int:
         return source.index(">", position) + 1
     end = source.find("-->", position)
     return end + 3 if end >= 0 else len(source)
+
+
+def without_tags(source: str) -> str:
+    """Return the text of any source by a few passes of simple patterns: tags off, blank lines where blocks end."""
+    text = _BLOCK_TAG.sub("\n\n", _CELL_TAG.sub(" ", _without_programs(source)))
+    text = _INLINE_TAG.sub("", text)
+    return unescape(text) if text.count("&") < _MANY_REFERENCES else text
+
+
+def _without_programs(source: str) -> str:
+    """Take scripts and styles out, each looked for no further than to the next one."""
+    first, *others = _PROGRAM.split(source)
+    parts = [first]
+    for name, rest in zip(others[::2], others[1::2], strict=True):
+        end = rest.lower().find(f"</{name.lower()}")
+        parts.append(rest[end:] if end >= 0 else f"<{name}{rest}")
+    return "".join(parts)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from penname.corpus.html_elements import LINE, UNSEEN, is_fragment, look_of, names, names_code, names_verse
-from penname.corpus.html_guard import unescape
+from penname.corpus.html_guard import MOST_TAGS, unescape
 from penname.corpus.html_walk import BREAK, Figure, Walk
 from penname.corpus.prose import is_prose
 
@@ -359,7 +359,7 @@ def _end_of_block(source: str, start: int) -> tuple[int, int]:
             return 0, 0
         what, name, _, _ = _known.get(found[1]) or _read_tag(found[1])
         position, tags = found.end(), tags + 1
-        if raw and found[1] != raw:
+        if tags > MOST_TAGS or (raw and found[1] != raw):
             return 0, 0
         if raw:
             raw = ""

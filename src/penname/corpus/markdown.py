@@ -35,7 +35,7 @@ _SIZED = re.compile(
 # that it opens costs dozens of bytes of HTML.
 _MOST_LEVELS = 60
 _TOO_DEEP = re.compile(
-    rf"^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{{1,9}}[.)](?=[ \t]))){{{_MOST_LEVELS},}}[ \t]*", re.MULTILINE
+    rf"^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{{1,9}}[.)](?=[ \t]))){{{_MOST_LEVELS},}}+[ \t]*", re.MULTILINE
 )
 _NOTE = re.compile(r"^ {0,3}\[\^([^\s\[\]]{1,40})\]:[ \t]*", re.MULTILINE)
 _FENCE = re.compile(r" {0,3}(`{3,}(?!.*`)|~{3,})")

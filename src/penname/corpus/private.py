@@ -34,6 +34,15 @@ _HINT = re.compile(r"[@\[({<]| dot |-----BEGIN|\S{16}")
 _SHORT = 200
 """A text of fewer characters is searched for what every private item has, before anything else is done."""
 
+_STRETCH = 1 << 16
+_MOST_ITEMS = 20_000
+"""Characters that are searched at once, and items after which a post is a list and no prose: it is masked plainly."""
+_PLAINLY = re.compile(
+    r"(?P<mail>(?<!\S)[^\s@]{1,64}@[^\s@]{1,64})"
+    r"|(?P<iban>(?<!\w)[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){3,8}(?: ?[A-Z0-9]{1,4})?(?!\w))"
+    r"|(?P<phone>[(+]{0,2}\d(?:[ ()./-]{0,3}\d){6,24}+)|(?P<key>(?<!\S)(?=[^\s\d]{0,100}\d)[^\s/:]{20,200}(?!\S))"
+)
+
 _NAME_SIGNS = frozenset("_.+%-")
 _LONGEST_NAME = 64
 _DOMAIN = re.compile(r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?!(?:png|jpe?g|gif|svg|webp|css|js)\b)[^\W\d_]{2,24}")
@@ -85,6 +94,41 @@ def mask_private(text: str) -> tuple[str, Counter[str]]:
 def mask_items(text: str) -> tuple[str, list[Private]]:
     """Return what `mask_private` returns, with the items themselves; their places are those of the pass they were
     found in."""
+    if len(text) <= _STRETCH:
+        return _mask(text)
+    parts: list[str] = []
+    masked: list[Private] = []
+    for part in _stretches(text):
+        part, found = _mask(part) if len(masked) < _MOST_ITEMS else mask_plainly(part)
+        parts.append(part)
+        masked += found
+    return "".join(parts), masked
+
+
+def mask_plainly(text: str) -> tuple[str, list[Private]]:
+    """Mask without a closer look: whatever has an `@`, seven figures in a row, or is long and mixed."""
+    masked: list[Private] = []
+
+    def replace(match: re.Match[str]) -> str:
+        kind = match.lastgroup or "key"
+        masked.append(Private({"mail": "e-mail"}.get(kind, kind), match[0], *match.span()))
+        return REPLACEMENTS[masked[-1].kind]
+
+    return _PLAINLY.sub(replace, text), masked
+
+
+def _stretches(text: str) -> Iterator[str]:
+    """Yield a long text in parts that end with a paragraph, or a line, or at least a word, where there is one."""
+    start = 0
+    while len(text) - start > _STRETCH:
+        ends = (text.rfind(end, start + _STRETCH // 2, start + _STRETCH) + len(end) for end in ("\n\n", "\n", " "))
+        end = next((end for end in ends if end > start), start + _STRETCH)
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _mask(text: str) -> tuple[str, list[Private]]:
     masked: list[Private] = []
     if len(text) < _SHORT and not _may_hold_any(text):
         return text, masked

@@ -29,9 +29,9 @@ from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import telling_full_disk
 from penname.corpus.budget import MOST_CHARACTERS, MOST_SECONDS, OverBudget, budget
-from penname.corpus.clean import clean_body, clean_title
+from penname.corpus.clean import clean_body, clean_plainly, clean_title
 from penname.corpus.pieces import normalise
-from penname.corpus.private import find_private, mask_items, mask_private
+from penname.corpus.private import find_private, mask_items, mask_plainly, mask_private
 from penname.corpus.repeats import Boilerplate, Duplicate, Paragraphs, find_duplicates, remove_boilerplate
 from penname.sources.find import opened
 from penname.sources.post import Counts, Post, Source, Wanted
@@ -248,6 +248,7 @@ class Reading:
 
 
 DEFAULT = ReadOptions()
+_FIRST_SHARE = 0.6  # of the budget; the rest is for a plainer way
 _LONGEST_TITLE = 200  # characters of the title of a post that is left out
 
 
@@ -279,15 +280,21 @@ def iter_cleaned(source: Source, options: ReadOptions = DEFAULT) -> Iterator[Cle
 def clean_post(raw: Post, options: ReadOptions = DEFAULT) -> Cleaned:
     """Make one post clean: title and text normalised, private data masked unless it is to be kept.
 
-    A post that is too long, or takes too long in spite of all guards, has an empty text and a reason.
+    A post that takes too long in spite of all guards is read and masked in a plainer way, and that is said. One that is
+    too long, or takes too long even so, has an empty text and a reason.
     """
     if (size := len(raw.body) + len(raw.title)) > MOST_CHARACTERS:
         return _left_out(
             raw, f"too long: {size / 1e6:.0f} million characters, at most {MOST_CHARACTERS / 1e6:.0f} are read"
         )
     try:
-        with budget(MOST_SECONDS):
+        with budget(MOST_SECONDS * _FIRST_SHARE):
             return _clean_post(raw, options)
+    except (OverBudget, MemoryError, RecursionError):
+        pass
+    try:
+        with budget(MOST_SECONDS * (1 - _FIRST_SHARE)):
+            return _clean_plainly(raw, options)
     except (OverBudget, MemoryError, RecursionError):
         return _left_out(raw, f"too tangled: reading it took more than {MOST_SECONDS:.0f} seconds or all memory")
 
@@ -295,6 +302,20 @@ def clean_post(raw: Post, options: ReadOptions = DEFAULT) -> Cleaned:
 def _left_out(raw: Post, reason: str) -> Cleaned:
     title = mask_private(clean_title(raw.title[:_LONGEST_TITLE]))[0]
     return Cleaned(raw, CleanPost(raw.id, title, raw.date, (), "", 0, raw.url), 0, 0, Counter(), reason=reason)
+
+
+def _clean_plainly(raw: Post, options: ReadOptions) -> Cleaned:
+    """Clean a post that took too long: its words are kept, its markup is not looked at closely."""
+    body, title = clean_plainly(raw.body), clean_title(raw.title[:_LONGEST_TITLE])
+    text, masked = body.text, Counter[str]()
+    (masked_title, in_title), (masked_text, in_text) = mask_items(title), mask_plainly(text)
+    private = [*in_title, *in_text]
+    if not options.keep_private:
+        title, text = masked_title, masked_text
+        masked.update(item.kind for item in private)
+    events.warn(f"The post “{title}” takes too long to read as it is written: its words are read without the markup.")
+    post = CleanPost(raw.id, title, raw.date, (), text, count_words(text), raw.url)
+    return Cleaned(raw, post, body.links, body.images, masked, private=tuple(item.text for item in private))
 
 
 def _clean_post(raw: Post, options: ReadOptions) -> Cleaned:
