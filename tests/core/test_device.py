@@ -79,6 +79,32 @@ def test_the_fastest_way_is_taken_and_ties_go_to_exact_products_on_all_cores(
     assert probe.fastest_on_cpu.__wrapped__()[:3] == want
 
 
+def test_products_by_onednn_are_tried_only_where_they_are_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the processor multiplies bfloat16, "medium" means that, and fp32 would be a wrong name for it."""
+    asked: list[str] = []
+
+    def measured(candidates: list[tuple[str, int]]) -> dict[tuple[str, int], float]:
+        asked[:] = [way for way, _ in candidates]
+        return dict.fromkeys(candidates, 100.0)
+
+    monkeypatch.setattr(probe, "_product_rates", measured)
+    for exact in (True, False):
+        monkeypatch.setattr(probe, "exact_by_onednn", lambda exact=exact: exact)
+        assert probe.fastest_on_cpu.__wrapped__()[0::2] == ("fp32", False)
+        assert (probe._BY_ONEDNN in asked) is exact
+
+
+def test_what_is_called_float32_is_float32() -> None:
+    before = torch.get_float32_matmul_precision()
+    x, weight = torch.randn(64, 64), torch.randn(64, 64)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        same = torch.allclose((x @ weight).double(), x.double() @ weight.double(), atol=1e-3)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert probe.exact_by_onednn() == same
+
+
 def test_ways_are_measured_in_turns_and_the_hopeless_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, int]] = []
 

@@ -14,7 +14,15 @@ from publii_site import make_site, post
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.workspace import Workspace
-from penname.corpus.prepare import PrepareOptions, choose_vocabulary, iter_text, load_text, prepare, workspace_for
+from penname.corpus.prepare import (
+    PrepareOptions,
+    _plain_id,
+    choose_vocabulary,
+    iter_text,
+    load_text,
+    prepare,
+    workspace_for,
+)
 from penname.corpus.read import ReadOptions
 from penname.sources.find import open_source, sample_site
 from penname.sources.post import LIVE, Wanted
@@ -57,7 +65,7 @@ def test_text_json_holds_every_post_with_its_side(site: Path, workspace: Workspa
     assert list(written) == ["format", "masked", "posts"] and written["format"] == 2
     found = written["posts"]
     assert [list(item) for item in found] == [KEYS] * 39
-    assert [item["id"] for item in found] == [str(number) for number in range(1, 40)]
+    assert [item["id"] for item in found] == list(range(1, 40))
     assert {item["split"] for item in found} == {"train", "validation", "test"}
     assert prepared.posts[0].document.startswith("Post 1\n\n")
     assert prepared.posts[0].tags == ("a", "b") and prepared.posts[0].date == "1970-01-02"
@@ -75,7 +83,7 @@ def test_text_json_has_a_line_for_each_post_and_is_read_a_post_at_a_time(site: P
     workspace.text.write_text(json.dumps(json.loads(written)), encoding="utf-8")
     workspace.write(steps={})
     assert len(load_text(workspace)) == 39
-    workspace.text.write_text(written[: written.index('"id": "30"')], encoding="utf-8")
+    workspace.text.write_text(written[: written.index('"id": 30')], encoding="utf-8")
     with pytest.raises(InputError, match="not readable"):
         load_text(workspace)
 
@@ -247,3 +255,10 @@ def test_the_sample_blog(tmp_path: Path) -> None:
     held = [item for item in prepared.posts if item.split != "train"]
     assert 0.08 < sum(item.words for item in held) / sum(item.words for item in prepared.posts) < 0.12
     assert not any(mark in item.text for item in prepared.posts for mark in ("<p", "</", '{"', "#DOMAIN_NAME#"))
+
+
+def test_an_id_is_a_number_in_the_file_where_posts_are_counted() -> None:
+    """Programs that read `text.json` look a post up by the number that Publii shows; inside, each id is a text."""
+    ids = ["7", "0", "07", "-1", "1.0", "a7", "", "²", "9" * 15, "9" * 16]
+    assert [_plain_id(each) for each in ids] == [7, 0, *ids[2:8], int("9" * 15), ids[9]]
+    assert [str(_plain_id(each)) for each in ids] == ids

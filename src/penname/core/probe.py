@@ -164,6 +164,20 @@ def usable_cores() -> int:
 
 
 @cache
+def exact_by_onednn() -> bool:
+    """Whether oneDNN's products, asked for as "medium", are float32's; a processor with bfloat16 rounds to that."""
+    generator = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(64, 64, generator=generator) for _ in range(2))
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        found = x @ weight
+    finally:
+        torch.set_float32_matmul_precision(before)
+    return bool(torch.allclose(found.double(), x.double() @ weight.double(), atol=1e-3))
+
+
+@cache
 def fastest_on_cpu() -> tuple[str, int, bool, str]:
     """Precision, threads, whether float32 goes through oneDNN: the fastest products; and what was measured.
 
@@ -172,14 +186,15 @@ def fastest_on_cpu() -> tuple[str, int, bool, str]:
     """
     cores = usable_cores()
     counts = sorted({cores, max(1, cores // 2)}, reverse=True)
-    rates = _product_rates([(way, count) for way in ("fp32", _BY_ONEDNN, "bf16") for count in counts])
+    ways = ("fp32", _BY_ONEDNN, "bf16") if exact_by_onednn() else ("fp32", "bf16")
+    rates = _product_rates([(way, count) for way in ways for count in counts])
     # What is first wins unless another is clearly faster: all cores, and exact float32.
     best, highest = ("fp32", cores), 0.0
     for key, rate in rates.items():
         if rate > highest * (_MUCH if key[0] == _BY_ONEDNN else _CLEARLY):
             best, highest = key, rate
     measured = ", ".join(f"{rate:,.0f} in {way} on {count}" for (way, count), rate in rates.items())
-    medium = best[0] != "bf16" and rates[_BY_ONEDNN, best[1]] > rates["fp32", best[1]] * _MUCH
+    medium = best[0] != "bf16" and rates.get((_BY_ONEDNN, best[1]), 0.0) > rates["fp32", best[1]] * _MUCH
     return best[0][:4], best[1], medium, f"measured GFLOP/s: {measured} threads"
 
 

@@ -207,8 +207,14 @@ def _prepare(source: Source, workspace: Workspace, options: PrepareOptions) -> N
 
 
 def _as_json(post: CleanPost, split: str) -> dict[str, Any]:
-    names = ("id", "url", "title", "date", "tags", "text")
-    return {name: getattr(post, name) for name in names} | {"split": split}
+    names = ("url", "title", "date", "tags", "text")
+    return {"id": _plain_id(post.id)} | {name: getattr(post, name) for name in names} | {"split": split}
+
+
+def _plain_id(identity: str) -> str | int:
+    """The id as the file holds it: a number where posts are counted, as in the first format, else the text."""
+    counted = identity.isascii() and identity.isdecimal() and len(identity) < 16 and str(int(identity)) == identity
+    return int(identity) if counted else identity
 
 
 def _tell_format(workspace: Workspace) -> None:
@@ -298,7 +304,7 @@ def _check_head(path: Path, head: object) -> None:
 
 
 def _renewed(item: dict[str, Any]) -> dict[str, Any]:
-    """An entry of the first format as one of the second."""
+    """An entry as posts have it: an id is a text, whether or not the file holds a number."""
     if type(item.get("id")) is int:
         return {**item, "id": str(item["id"])}
     return item
