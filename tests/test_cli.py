@@ -124,7 +124,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert captured.out == "" and captured.err.count("\n") == 1 and captured.err.endswith(".\n")
 
 
-@pytest.mark.parametrize("arguments", [["bogus"], ["stats"], ["stats", "a", "b"], ["stats", "a", "--bogus"], []])
+@pytest.mark.parametrize("arguments", [["bogus"], ["stats"], ["stats", "a", "b"], ["stats", "a", "--bogus"]])
 def test_wrong_use_is_exit_code_2_and_says_how(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*arguments) == 2
     captured = capsys.readouterr()
@@ -223,6 +223,13 @@ def test_write(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("write", "The owl") == 2
 
 
+def test_penname_alone_shows_the_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call() == 0
+    told = capsys.readouterr().out
+    assert [told.index(f"penname {verb}") for verb in ("stats", "plan", "train", "write")]
+    assert max(map(len, told.splitlines()[1:])) <= 100
+
+
 def test_score(model: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "a.txt").write_text("One document.\n<|endoftext|>\nAnother one.\n", encoding="utf-8")
     (here / "b.txt").write_text("Žluťoučký kůň", encoding="utf-8")
@@ -300,7 +307,7 @@ def test_train_then_write_then_train_again(
     site: Path, model: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", site, "--base", model, "--steps", "2", "--device", "cpu", "--anyway"]
-    assert call("plan", *words[1:]) == 0
+    assert call("plan", *words[1:], "--explain") == 0
     assert "2 steps" in capsys.readouterr().out
     words.append("--no-judge")
     assert call(*words) == 0

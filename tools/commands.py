@@ -82,6 +82,8 @@ def taken_by(verb: Callable[..., Any]) -> list[Taken]:
     found = []
     hints = typing.get_type_hints(verb, include_extras=True)
     for name, parameter in inspect.signature(verb).parameters.items():
+        if not typing.get_args(hints[name]):
+            continue  # what typer itself passes
         kind, *extras = typing.get_args(hints[name])
         info = next(each for each in extras if isinstance(each, ArgumentInfo | OptionInfo))
         kinds = [each for each in typing.get_args(kind) if each is not type(None)]

@@ -8,7 +8,7 @@ import pytest
 from penname.core import events
 from penname.core.events import Event
 from penname.core.progress import Settings, other_text, progress_text, show_events
-from penname.core.terminal import clock
+from penname.core.terminal import clock, many, wrapped
 
 
 class Screen(io.StringIO):
@@ -99,3 +99,37 @@ def test_the_log_keeps_everything_but_progress(tmp_path: Path) -> None:
         everything()
     text = (tmp_path / "log.jsonl").read_text(encoding="utf-8")
     assert text.count("\n") == 8 and '"kind": "train"' in text
+
+
+def test_sentences_end_between_words() -> None:
+    assert wrapped("one two three four five six", 20) == "one two three four\nfive six"
+    assert wrapped("kept  as  it is", 20) == "kept  as  it is"
+    assert "a" * 50 in wrapped("x " + "a" * 50, 20)
+
+
+def test_one_and_many() -> None:
+    assert [many(1, "post"), many(0, "post"), many(1200, "post"), many(2, "index", "indices")] == [
+        "1 post",
+        "0 posts",
+        "1,200 posts",
+        "2 indices",
+    ]
+
+
+def test_a_run_without_a_terminal_leaves_few_lines() -> None:
+    file = io.StringIO()
+    with show_events(Settings(file=file, explain=False)):
+        for number in range(9):
+            events.note(f"A rate of {number} GFLOP/s.")
+        events.headline("3 posts hold text.")
+        before = len(file.getvalue().splitlines())
+        for step in range(1, 2001):
+            events.emit("train", step=step, total=2000, loss=1.0, seconds_left=2)
+        events.emit("sample", "On trees\n\n" + "word " * 400, step=2000)
+        for number in range(40):
+            events.emit("end", f"Step {number}", done=1, seconds=99)
+        events.warn("Mind this.")
+    lines = file.getvalue().splitlines()
+    assert before == 1 and len(lines) <= 18
+    assert lines[-1] == "Warning: Mind this." and "GFLOP" not in file.getvalue()
+    assert sum(line.startswith("  | ") for line in lines) == 4 and max(map(len, lines)) <= 100

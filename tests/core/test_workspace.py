@@ -18,6 +18,7 @@ from penname.core.workspace import (
     model_in,
     open_workspace,
     run_step,
+    unless_refused,
     versions,
 )
 
@@ -188,3 +189,28 @@ def test_what_a_killed_run_was_writing_is_deleted(tmp_path: Path) -> None:
     with workspace.lock("penname train"):
         assert not left.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_a_refused_command_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "new.penname"
+    for learned in (False, True):
+        with pytest.raises(InputError), unless_refused(folder):
+            open_workspace(folder, "new")
+            if learned:
+                (folder / "model").mkdir()
+            raise InputError("Too few words.")
+        assert folder.exists() == learned
+    with pytest.raises(InputError), unless_refused(folder):
+        raise InputError("What was there before stays.")
+    assert folder.exists()
+
+
+def test_the_only_workspace_with_a_model_is_meant(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        open_workspace(tmp_path / f"{name}.penname", name)
+    with pytest.raises(InputError):
+        find_workspace(where=tmp_path)
+    model = tmp_path / "b.penname" / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    assert find_workspace(where=tmp_path).folder.name == "b.penname" and model_in(where=tmp_path) == model

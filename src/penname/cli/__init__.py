@@ -34,7 +34,7 @@ def _as_now(arguments: list[str]) -> list[str]:
 
 
 def _flags_first(arguments: list[str]) -> list[str]:
-    """Let --quiet and --debug stand anywhere before a `--`, not only before the command."""
+    """Let --quiet, --explain and --debug stand anywhere before a `--`, not only before the command."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    flags = [word for word in arguments[:end] if word in ("--quiet", "--debug")]
+    flags = [word for word in arguments[:end] if word in ("--quiet", "--explain", "--debug")]
     return flags + [word for word in arguments[:end] if word not in flags] + arguments[end:]

@@ -70,7 +70,6 @@ app = typer.Typer(
     cls=Verbs,
     help="A private language model that writes under your pen name. It reads your Publii blog, learns its voice on "
     "this machine, and writes drafts in it. Nothing is sent anywhere.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -83,6 +82,7 @@ class Shown:
 
     quiet: bool = False
     debug: bool = False
+    explain: bool = False
 
 
 shown = Shown()
@@ -99,29 +99,70 @@ def _print_version(wanted: bool) -> None:
 Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)]
 
 
-@app.callback()
-def options(quiet: given.Quiet = False, debug: given.Debug = False, version: Version = False) -> None:
+_WAY = """\
+Publii keeps its sites in {sites}{found}.
+
+1. See what is there, and whether it is enough:   penname stats SITE
+2. See how many minutes it takes here:            penname plan SITE
+3. Learn how you write, and read the report:      penname train SITE
+4. Write three drafts:                            penname write "Your title" --title -n 3
+
+No site at hand: penname demo takes the sample blog. All commands: penname --help"""
+
+
+def _show_the_way() -> None:
+    """What to do first, or next: the sites that Publii keeps here, and the command for each step."""
+    from penname.core.terminal import say
+
+    sites = Path.home() / "Documents" / "Publii" / "sites"
+    names = sorted(each.name for each in sites.glob("*") if (each / "input" / "db.sqlite").is_file())
+    say(_WAY.format(sites=sites, found=f": {', '.join(names)}" if names else " (none is there)"))
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    quiet: given.Quiet = False,
+    explain: given.Explain = False,
+    debug: given.Debug = False,
+    version: Version = False,
+) -> None:
     """Options of every command."""
-    shown.quiet, shown.debug = quiet, debug
+    shown.quiet, shown.explain, shown.debug = quiet, explain, debug
+    if context.invoked_subcommand is None:
+        _show_the_way()
 
 
 @contextlib.contextmanager
-def showing(moving: bool = True) -> Iterator[None]:
-    """Show events while the block runs; without `moving` no line moves, so that text can stream beside it."""
+def showing(moving: bool = True, brief: bool = False) -> Iterator[None]:
+    """Show events while the block runs; without `moving` no line moves, so that text can stream beside it.
+
+    With `brief` only what everybody should read, unless `--explain` was given; log.jsonl has the rest.
+    """
     from penname.core.progress import Settings, show_events
 
     # Of several processes that train together the first one speaks.
     quiet = shown.quiet or os.environ.get("RANK", "0") != "0"
-    with show_events(Settings(quiet=quiet, moving=moving)):
+    with show_events(Settings(quiet=quiet, moving=moving, explain=shown.explain or not brief)):
         yield
 
 
-def model_meant(model: Path | None, workspace: Path | None, base: Path | None) -> Path | None:
-    """The model that is meant: a base, the folder named, or the workspace's; none is the shipped base too."""
+def _no_model() -> Path:
+    raise InputError(
+        f"No model was found in {Path.cwd()}: name one with --workspace or --model, or give --base to take the base "
+        "that came with penname, which has not read your blog."
+    )
+
+
+def model_meant(model: Path | None, workspace: Path | None, base: Path | None) -> Path:
+    """The model that is meant: a base, the folder named, or the workspace's.
+
+    Raises `InputError` where there is none: the base as it was is taken only when `--base` asks for it.
+    """
     from penname.core.workspace import model_in
 
     if base is None:
-        return model or model_in(workspace)
+        return model or model_in(workspace) or _no_model()
     if model is not None or workspace is not None:
         raise InputError("--base is a model as it was before your blog: it goes with neither --model nor --workspace.")
     if str(base) != given.SHIPPED:

@@ -64,6 +64,7 @@ Form = Annotated[str, Argument(metavar="hf|gguf", help="A Hugging Face folder, o
 # -- every command -----------------------------------------------------------------------------------------------------
 
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Print results and warnings only.")]
+Explain = Annotated[bool, Option("--explain", help="Show every choice with its reason, and every figure.")]
 Debug = Annotated[bool, Option("--debug", help="Show the traceback of an error.")]
 AsJson = Annotated[bool, Option("--json", help="Print JSON, for programs.")]
 
@@ -125,7 +126,7 @@ BlogWords = Annotated[int, Option("--words", min=1, help="Words of the blog that
 FromScratch = Annotated[bool, Option("--from-scratch", help="Train a small network on the blog alone.")]
 TrainMinutes = Annotated[
     float | None,
-    Option("--minutes", help="Time that training may take. [default: 10 on a CPU, else what it needs]"),
+    Option("--minutes", help="Time that training may take. [default: what it needs, on a CPU at most 30]"),
 ]
 Memory = Annotated[
     float | None,

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from penname.cli import arguments as given
-from penname.cli.app import app, showing
-from penname.core.terminal import say
+from penname.cli.app import app, showing, shown
+from penname.core.terminal import many, say
 
 
 @app.command()
@@ -16,8 +16,8 @@ def demo(
     from penname.core.progress import console
     from penname.train.options import TrainOptions
 
-    chosen = TrainOptions(workspace=workspace or Path("penname-demo"), minutes=minutes, device=device)
-    with showing():
+    chosen = TrainOptions(workspace=workspace or Path("penname-demo.penname"), minutes=minutes, device=device)
+    with showing(brief=True):
         run_demo(chosen, console())
 
 
@@ -65,6 +65,7 @@ def prepare(
     keep_boilerplate: given.KeepBoilerplate = False,
 ) -> None:
     """Write the blog's clean text into its workspace."""
+    from penname.core.workspace import default_folder, unless_refused
     from penname.corpus.prepare import PrepareOptions, workspace_for
     from penname.corpus.prepare import prepare as prepare_site
     from penname.corpus.read import ReadOptions
@@ -78,11 +79,15 @@ def prepare(
         vocabulary=vocabulary,
         again=again,
     )
-    with showing(), open_source(site, chosen.read.wanted) as source:
+    with (
+        showing(),
+        open_source(site, chosen.read.wanted) as source,
+        unless_refused(workspace or default_folder(source.name)),
+    ):
         place = workspace_for(source, workspace)
         with place.at_work("penname prepare"):
             prepared = prepare_site(source, place, chosen)
-    say(f"{place.folder}: {prepared.count:,} posts, {prepared.words:,} words.")
+    say(f"{place.folder}: {many(prepared.count, 'post')}, {many(prepared.words, 'word')}.")
 
 
 @app.command()
@@ -142,7 +147,7 @@ def train(
         anyway=anyway,
         again=again,
     )
-    with showing():
+    with showing(brief=True):
         trained = train_site(site, chosen)
         report = judge_trained(trained, chosen, others=tuned_sections(trained.workspace)) if judged else None
     if report is not None:
@@ -226,6 +231,8 @@ def plan(
         seed=seed,
         anyway=anyway,
     )
-    with showing():
+    with showing(brief=True):
         found = plan_site(site, chosen)
-    say("\n".join(found.reasons))
+    say("\n".join(found.reasons if shown.explain else found.reasons[:1]))
+    if not shown.explain:
+        say("--explain shows every choice with its reason.")

@@ -1,6 +1,6 @@
 """The whole way on the sample blog: its tables, its clean text, a model, and what that writes.
 
-    run_demo(TrainOptions(workspace=Path("penname-demo"), minutes=3), console)
+    run_demo(TrainOptions(workspace=Path("penname-demo.penname"), minutes=3), console)
 
 In: how to train, with a folder for the workspace. Out: the workspace, and tables and texts on the console.
 """

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from penname import __version__
 from penname.core.errors import InputError
+from penname.core.terminal import many
 from penname.core.workspace import find_workspace
 from penname.corpus.prepare import load_text
 
@@ -164,7 +165,7 @@ def _workspace(folder: Path | None) -> Iterator[Finding]:
     try:
         posts = load_text(workspace)
         words = sum(post.words for post in posts)
-        yield Finding("text", f"{len(posts):,} posts, {words:,} words")
+        yield Finding("text", f"{many(len(posts), 'post')}, {many(words, 'word')}")
     except InputError as error:
         yield Finding("text", "none", advice=str(error))
     has_model = (workspace.model / "model.safetensors").is_file()

@@ -112,7 +112,7 @@ def judge(
 
     chosen = JudgeOptions(passages, 200, seed, device, quick, max_copy=max_copy, base=base, again=again)
     place = find_workspace(workspace)
-    with showing(), place.at_work("penname judge"):
+    with showing(brief=True), place.at_work("penname judge"):
         if site is not None:
             events.note("--site is not needed any more: text.json holds digests of what was masked.")
         report = judge_workspace(place, chosen, tuned_sections(place))

@@ -69,6 +69,11 @@ def note(text: str, **data: Any) -> None:
     emit("note", text, **data)
 
 
+def headline(text: str, **data: Any) -> None:
+    """Say one of the few things that everybody should read, `--explain` or not."""
+    emit("note", text, headline=True, **data)
+
+
 def warn(text: str, **data: Any) -> None:
     """Say something that the user should act on."""
     emit("warning", text, **data)

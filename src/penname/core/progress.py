@@ -8,6 +8,7 @@ with the time left; elsewhere plain lines, at most one every few seconds. Tables
 """
 
 import contextlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from rich.text import Text
 
 from penname.core import events
 from penname.core.events import Event
-from penname.core.terminal import clock, printable
+from penname.core.terminal import clock, printable, wrapped
 
 _SECONDS = 5.0
 """Between two plain lines of progress."""
@@ -30,6 +31,9 @@ _SECONDS = 5.0
 
 _LONG = 2.0
 """A step that is over sooner than this, in seconds, leaves no line behind."""
+_LONGER, _MARKS, _STEPS = 10.0, 4, 8
+"""Where little is shown: the same; parts of a training, one line each; steps that leave a line behind, at most."""
+_SAMPLE_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Settings:
     """Whether a line may move in a terminal; not while text streams to standard output."""
     file: IO[str] | None = None
     """Standard error unless said otherwise."""
+    explain: bool = True
+    """Whether every choice and figure is shown; else headlines, warnings and the long steps only."""
 
 
 @contextlib.contextmanager
@@ -53,10 +59,10 @@ def show_events(settings: Settings | None = None) -> Iterator[None]:
         with events.listening(_Plain(file, quiet=True)):
             yield
     elif settings.moving and file.isatty():
-        with _live(file) as listener, events.listening(listener):
+        with _live(file, settings.explain) as listener, events.listening(listener):
             yield
     else:
-        with events.listening(_Plain(file)):
+        with events.listening(_Plain(file) if settings.explain else _Brief(file)):
             yield
 
 
@@ -99,7 +105,7 @@ def other_text(event: Event) -> str:
     if event.kind == "evaluation":
         return f"Step {event.data['step']:,}: {event.data['bits_per_byte']:.4f} bits per byte on held-out posts."
     if event.kind == "sample":
-        lines = "\n".join(f"  | {line}" for line in event.text.strip().splitlines())
+        lines = "\n".join(f"  | {line}" for line in wrapped(event.text.strip(), _width() - 4).splitlines())
         return f"Sample at step {event.data.get('step', 0):,}:\n{lines}"
     return event.text if event.kind in ("note", "row") else ""
 
@@ -107,6 +113,11 @@ def other_text(event: Event) -> str:
 def is_detail(event: Event) -> bool:
     """Whether `event` belongs into the log only: see `events.subdued`."""
     return bool(event.data.get("detail")) and event.kind != "warning"
+
+
+def is_headline(event: Event) -> bool:
+    """Whether `event` is shown where little is: see `events.headline`."""
+    return event.kind == "warning" or (event.kind == "note" and bool(event.data.get("headline")))
 
 
 def _train_text(data: dict[str, Any]) -> str:
@@ -168,6 +179,53 @@ class _Plain:
         print(printable(text), file=self.file, flush=True)
 
 
+class _Brief(_Plain):
+    """The few lines that a run leaves in a file or a pipe when nothing is wrong: 25 at most."""
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__(file)
+        self.mark, self.told, self.sample, self.trained = 0, set[str](), "", False
+
+    def __call__(self, event: Event) -> None:
+        """Print headlines, warnings, a training in a few parts, its last sample and the long steps."""
+        if self.trained and event.kind in ("note", "end", "warning"):
+            self.close()
+        if is_headline(event):
+            self.write(other_text(event))
+        elif event.kind == "train":
+            self.train(event)
+        elif event.kind == "sample":
+            self.sample = event.text
+        elif self.is_worth_a_line(event):
+            self.told.add(event.text)
+            self.write(_end_text(event))
+
+    def is_worth_a_line(self, event: Event) -> bool:
+        """Whether a long step ended that was not told of yet."""
+        new = event.text not in self.told and len(self.told) < _STEPS
+        return event.kind == "end" and event.data.get("seconds", 0) >= _LONGER and new
+
+    def train(self, event: Event) -> None:
+        """A line at the first step, and at each part of the way."""
+        self.trained = event.data["step"] >= event.data["total"]
+        mark = 1 + event.data["step"] * (_MARKS - 1) // max(event.data["total"], 1)
+        if mark > self.mark and not self.trained:
+            self.mark = mark
+            self.write(progress_text(event))
+
+    def close(self) -> None:
+        """The last sample, once the training is over."""
+        if self.sample:
+            lines = other_text(Event("sample", self.sample)).splitlines()[1 : 1 + _SAMPLE_LINES]
+            self.sample = ""
+            print("\n".join(printable(line) for line in lines), file=self.file, flush=True)
+
+
+def _width() -> int:
+    """Columns of the terminal, 80 where there is none; COLUMNS says otherwise."""
+    return max(20, shutil.get_terminal_size().columns)
+
+
 def _end_text(event: Event) -> str:
     done, unit = event.data.get("done", 0), event.data.get("unit") or ""
     count = f" {done:,} {unit}," if done and unit else ""
@@ -175,7 +233,7 @@ def _end_text(event: Event) -> str:
 
 
 @contextlib.contextmanager
-def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
+def _live(file: IO[str], explain: bool = True) -> Iterator[Callable[[Event], None]]:
     """A progress line that moves; a dumb terminal or another encoding gets its plainer form from rich."""
 
     class Screen(Progress):
@@ -197,7 +255,7 @@ def _live(file: IO[str]) -> Iterator[Callable[[Event], None]]:
     columns = (BarColumn(bar_width=12, complete_style="cyan"), text)
     # Standard output stays as it is: what is printed there is a result, and may go into a file.
     with Screen(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as progress:
-        yield _Live(progress, console)
+        yield _Live(progress, console, explain)
 
 
 def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
@@ -215,8 +273,8 @@ def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 class _Live:
     """Keeps one bar for each step that is under way, and one for training."""
 
-    def __init__(self, progress: Any, console: "Console") -> None:
-        self.progress, self.console = progress, console
+    def __init__(self, progress: Any, console: "Console", explain: bool = True) -> None:
+        self.progress, self.console, self.explain = progress, console, explain
         self.bars: dict[str, Any] = {}
 
     def __call__(self, event: Event) -> None:
@@ -237,6 +295,8 @@ class _Live:
             self.progress.show_table(event.text, event.data["columns"], event.data["rows"])
         elif event.kind == "row" or is_detail(event):
             return  # A table on the screen shows the row.
+        elif not self.explain and event.kind in ("note", "evaluation") and not is_headline(event):
+            return
         elif text := other_text(event):
             self.print(text, style="yellow" if event.kind == "warning" else None)
 

@@ -13,8 +13,10 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -40,8 +42,26 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a result on standard output; whatever is in it cannot steer the terminal."""
-    print(printable(text))
+    """Print a result on standard output, in a terminal wrapped at words; what is in it cannot steer the terminal."""
+    text = printable(text)
+    print(wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` in lines of at most `width` columns that end between words; a longer word stays whole."""
+    return "\n".join(_wrap(line, max(width, 20)) for line in text.split("\n"))
+
+
+def _wrap(line: str, width: int) -> str:
+    # Lines that fit stay as they are, spaces and all.
+    if len(line) <= width:
+        return line
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 post`, `943 posts`, `2 indices` where the plural is given."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def print_json(value: Any) -> None:
@@ -122,7 +142,10 @@ def _tell(error: BaseException) -> int:
         )
     # A terminal that was closed takes no sentence any more; the exit code stands.
     with contextlib.suppress(OSError):
-        print(printable(" ".join(text.split())), file=sys.stderr, flush=True)
+        text = printable(" ".join(text.split()))
+        if sys.stderr.isatty():
+            text = wrapped(text, shutil.get_terminal_size().columns)
+        print(text, file=sys.stderr, flush=True)
     return code
 
 

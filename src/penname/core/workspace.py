@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -195,6 +196,10 @@ def find_workspace(wanted: Path | None = None, where: Path | None = None) -> Wor
     if (here / _ABOUT).is_file():
         return _found(here)
     found = sorted(path.parent for path in here.glob(f"*{SUFFIX}/{_ABOUT}"))
+    # A run that was refused, or only prepared, leaves a folder too: who writes, judges or exports means a model.
+    with_model = [folder for folder in found if holds_model(folder)]
+    if len(with_model) == 1:
+        found = with_model
     if not found:
         raise InputError(
             f"There is no workspace in {here}: run `penname train SITE` here first, or name one with --workspace."
@@ -212,6 +217,24 @@ def _found(folder: Path) -> Workspace:
     return Workspace(folder)
 
 
+def holds_model(folder: Path) -> bool:
+    """Whether the workspace at `folder` has a model to write with."""
+    return (Workspace(folder).model / "config.json").is_file()
+
+
+@contextlib.contextmanager
+def unless_refused(folder: Path) -> Iterator[None]:
+    """Take `folder` away again when the block made it and its input was refused: a refused command leaves nothing."""
+    there = folder.exists()
+    try:
+        yield
+    except InputError:
+        learned = any((folder / name).exists() for name in ("model", "checkpoints"))
+        if not there and not learned and (folder / _ABOUT).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def model_in(wanted: Path | None = None, where: Path | None = None) -> Path | None:
     """The model folder of the workspace that `find_workspace` finds, or None where no workspace is meant.
 
@@ -221,7 +244,7 @@ def model_in(wanted: Path | None = None, where: Path | None = None) -> Path | No
     if wanted is None and not (here / _ABOUT).is_file() and not any(here.glob(f"*{SUFFIX}/{_ABOUT}")):
         return None
     workspace = find_workspace(wanted, where)
-    if (workspace.model / "config.json").is_file():
+    if holds_model(workspace.folder):
         return workspace.model
     if wanted is None:
         return None
@@ -244,7 +267,7 @@ def run_step(
     before = workspace.read().get("steps", {}).get(step.name, {})
     written = file_hashes(workspace.folder, step.writes)
     if not again and before.get("key") == key and before.get("writes") == written and all(written.values()):
-        events.note(f"{step.name}: nothing has changed, {_listed(step.writes)} stays as it is.")
+        events.headline(f"{step.name}: nothing has changed, {_listed(step.writes)} stays as it is.")
         return False
     if not is_writable(workspace.folder):
         raise InputError(

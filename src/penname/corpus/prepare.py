@@ -20,6 +20,7 @@ from penname import __version__
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import iter_json_lines, replacing, write_json_lines
+from penname.core.terminal import many
 from penname.core.workspace import Step, Workspace, default_folder, file_hashes, open_workspace, run_step
 from penname.corpus.masked import Masked
 from penname.corpus.read import CleanPost, Head, Reading, ReadOptions, read_blog
@@ -229,10 +230,12 @@ def _tell_format(workspace: Workspace) -> None:
 
 def _tell_reading(reading: Reading) -> None:
     """Say what was read, left out and masked."""
-    events.note(f"{len(reading.posts):,} of {reading.selected:,} posts hold text: {reading.words:,} words.")
+    events.headline(
+        f"{len(reading.posts):,} of {many(reading.selected, 'post')} hold text: {many(reading.words, 'word')}."
+    )
     if reading.left_out:
         titles = _some(f"{item.title or item.id} ({item.reason})" for item in reading.left_out)
-        events.note(f"Left out {_count(len(reading.left_out), 'post')}: {titles}.")
+        events.note(f"Left out {many(len(reading.left_out), 'post')}: {titles}.")
     if reading.masked:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in reading.masked.most_common())
         events.note(f"Masked private data ({kinds}); --keep-private leaves it as it is.")
@@ -243,12 +246,12 @@ def _tell_repeats(reading: Reading, options: PrepareOptions) -> None:
     titles = {post.id: post.title or post.id for post in reading.heads}
     if reading.duplicates:
         pairs = _some(f"“{_short(titles[item.id])}” repeats “{_short(titles[item.of])}”" for item in reading.duplicates)
-        many = _count(len(reading.duplicates), "near-duplicate post")
-        events.note(f"{many}, kept for training and never held out: {pairs}.")
+        number = many(len(reading.duplicates), "near-duplicate post")
+        events.note(f"{number}, kept for training and never held out: {pairs}.")
     if reading.boilerplate:
         what = "kept" if options.read.keep_boilerplate else "removed; --keep-boilerplate keeps them"
         shown = _some(f"“{_short(item.paragraph)}” in {item.posts} posts" for item in reading.boilerplate)
-        events.note(f"{_count(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
+        events.note(f"{many(len(reading.boilerplate), 'paragraph')} that many posts share, {what}: {shown}.")
 
 
 def _tell_split(posts: Sequence[Head | CleanPost], split: Split, options: PrepareOptions) -> None:
@@ -329,10 +332,6 @@ def _some(texts: Iterable[str]) -> str:
     listed = list(texts)
     more = f"; and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return "; ".join(listed[:_SHOWN]) + more
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _short(text: str) -> str:

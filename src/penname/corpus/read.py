@@ -28,6 +28,7 @@ from typing import overload
 from penname.core import events
 from penname.core.errors import InputError
 from penname.core.files import telling_full_disk
+from penname.core.terminal import many
 from penname.corpus.budget import MOST_CHARACTERS, MOST_SECONDS, OverBudget, budget
 from penname.corpus.clean import clean_body, clean_plainly, clean_title
 from penname.corpus.pieces import normalise
@@ -360,20 +361,16 @@ def read_blog(site: Path | Source, options: ReadOptions = DEFAULT) -> Reading:
 def tell(reading: Reading) -> None:
     """Say as events what was left out, taken out, masked and found twice."""
     if reading.left_out:
-        events.note(f"Left out {_many(len(reading.left_out), 'post')} without text.")
+        events.note(f"Left out {many(len(reading.left_out), 'post')} without text.")
     if reading.caption_words:
-        events.note(f"Left out {_many(reading.caption_words, 'word')} of labels under pictures.")
+        events.note(f"Left out {many(reading.caption_words, 'word')} of labels under pictures.")
     if reading.boilerplate:
-        events.note(f"Found {_many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word.")
+        events.note(f"Found {many(len(reading.boilerplate), 'paragraph')} that many posts repeat word for word.")
     if reading.masked:
         kinds = ", ".join(f"{kind}: {count}" for kind, count in reading.masked.most_common())
         events.note(f"Masked private data ({kinds}).")
     if reading.duplicates:
-        events.note(f"Found {_many(len(reading.duplicates), 'near-duplicate')} among the posts.")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+        events.note(f"Found {many(len(reading.duplicates), 'near-duplicate')} among the posts.")
 
 
 def _gather(
@@ -473,7 +470,7 @@ def _nothing(source: Source, options: ReadOptions) -> str:
         "private post": counts.private,
         "trashed post": counts.trashed,
     }
-    held = [_many(count, name) for name, count in others.items() if count]
+    held = [many(count, name) for name, count in others.items() if count]
     if not held:
         return f"{source.path} holds no posts at all: write and publish some in {platform} first."
     hidden = counts.drafts + counts.private

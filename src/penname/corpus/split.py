@@ -24,6 +24,7 @@ from statistics import median_low
 from typing import Protocol
 
 from penname.core.errors import InputError
+from penname.core.terminal import many
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SIDES = (TRAIN, VALIDATION, TEST)
@@ -82,7 +83,7 @@ class Split:
         parts = []
         for name in SIDES:
             side = self.figures[name]
-            posts = "1 post" if side.posts == 1 else f"{side.posts:,} posts"
+            posts = many(side.posts, "post")
             parts.append(f"{name} {posts}, {side.words:,} words ({side.share:.1%})")
         return "; ".join(parts)
 

@@ -33,6 +33,7 @@ from typing import Any
 import py3langid
 
 from penname.core import events
+from penname.core.terminal import many
 from penname.corpus.read import CleanPost, Head, LeftOut, Reading
 from penname.corpus.repeats import Boilerplate
 
@@ -188,7 +189,7 @@ def judge_corpus(
             "its share of the training is capped, else the model would learn that post."
         )
     if 0 < posts < FEW_POSTS:
-        number = "1 post" if posts == 1 else f"{posts} posts"
+        number = many(posts, "post")
         sentences.append(f"Only {number} with text: too few to hold some back and measure honestly.")
     sentences += _on_languages(words, languages, setting)
     return Verdict(level, tuple(sentences))

@@ -33,18 +33,20 @@ from penname.train.checkpoint import newest_checkpoint
 from penname.train.interpolate import Go, Look, go_back, settle
 from penname.train.loop import Fitted
 from penname.train.lora import low_rank
-from penname.train.measure import Fit, fit_device
+from penname.train.measure import Fit, Speeds, fit_device
 from penname.train.options import TrainOptions, deciding
 from penname.train.plan import Plan, Wishes, make_plan, make_scratch_plan, measure_speeds
 from penname.train.rule import open_rule
 from penname.train.settings import TrainSettings
+from penname.train.time_needed import say_time
 from penname.write.examples import Examples
 from penname.write.generate import generate_batch
 from penname.write.word_balance import balanced
 
 Begun = Callable[[], tuple[Device | None, LoadedModel | None]]
 """Waits for the device and the network that were begun while the posts were read; None for what was not."""
-_CPU_MINUTES = 10.0
+_CPU_MINUTES = 30.0
+"""At most, where nothing is said; less where the full plan needs less."""
 
 
 class _Job:
@@ -133,21 +135,29 @@ class _Job:
             # What was spent since the start counts, and so does what comes after: encoding the replay, saving.
             left = wishes.seconds - (time.monotonic() - self.started) - 1.0 - speeds.save_seconds / 4
             wishes = replace(wishes, seconds=max(left, 1.0))
-        size = int(self.blog.ids.size)
-        if options.from_scratch:
-            plan = make_scratch_plan(blog_tokens=size, speeds=speeds, device=device, wishes=wishes, context=context)
-        else:
-            plan = make_plan(
-                blog_tokens=size,
-                speeds=speeds,
-                device=device,
-                wishes=wishes,
-                context=context,
-                with_teacher=teacher is not None,
-                rule=open_rule(size, config.parameters(), fit.lora_rank > 0) if self.open else None,
-            )
+        plan = self.plan_for(wishes, speeds, context, fit, teacher is not None)
+        full = self.plan_for(replace(wishes, seconds=None, steps=None), speeds, context, fit, teacher is not None)
+        plan = replace(plan, full_seconds=full.seconds, full_passes=full.passes)
         reasons = (*plan.reasons, *filter(None, [fit.reason]))
         return replace(plan, low_memory=fit.low_memory, lora_rank=fit.lora_rank, half=fit.half, reasons=reasons)
+
+    def plan_for(self, wishes: Wishes, speeds: Speeds, context: int, fit: "Fit", with_teacher: bool) -> "Plan":
+        """The plan for these wishes at these speeds."""
+        size = int(self.blog.ids.size)
+        if self.options.from_scratch:
+            return make_scratch_plan(
+                blog_tokens=size, speeds=speeds, device=self.device, wishes=wishes, context=context
+            )
+        known = self.loaded.config.parameters()
+        return make_plan(
+            blog_tokens=size,
+            speeds=speeds,
+            device=self.device,
+            wishes=wishes,
+            context=context,
+            with_teacher=with_teacher,
+            rule=open_rule(size, known, fit.lora_rank > 0) if self.open else None,
+        )
 
     def fit(self, context: int) -> "Fit":
         """How the run goes into memory, the network moved to the device if its weights go there whole."""
@@ -180,6 +190,7 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
     loaded, device = job.loaded, job.device
     if plan.low_memory:
         spare()
+    events.headline(say_time(plan, where(device)))
     for reason in plan.reasons:
         events.note(reason)
     replay = None
@@ -250,9 +261,16 @@ def _settled(
     }
 
 
+def where(device: Device) -> str:
+    """The device in a sentence for people."""
+    return "on this processor" if device.kind == "cpu" else f"on this graphics card ({device.name})"
+
+
 def plan_prepared(prepared: Prepared, options: TrainOptions, begun: Begun) -> "Plan":
     """What training on these posts would do: the speed is measured, nothing is trained."""
-    return _Job(prepared, options, begun).plan()
+    job = _Job(prepared, options, begun)
+    plan = job.plan()
+    return replace(plan, reasons=(say_time(plan, where(job.device)), *plan.reasons))
 
 
 def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
@@ -266,7 +284,7 @@ def _kept_plan(workspace: Workspace, job: _Job, key: str) -> "tuple[Plan, str]":
             # The faster precision is measured anew each time; a run keeps the one that it began with.
             job.device = replace(job.device, precision=found.get("precision", job.device.precision))
             return Plan(**values | {"settings": TrainSettings(**values["settings"])}), key
-        events.note("The run that was stopped had other settings or posts: starting anew.")
+        events.headline("The run that was stopped had other settings or posts: starting anew.")
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
     plan = job.plan()
     write_json(path, {"key": key, "plan": asdict(plan), "precision": job.device.precision})
@@ -314,7 +332,7 @@ def _save(prepared: Prepared, job: _Job, plan: "Plan", record: dict[str, Any], m
     workspace.write(settings=workspace.read().get("settings", {}) | {"train": deciding(job.options)})
     best = record["best_validation_bits_per_byte"]
     figure = f", {best:.3f} bits per byte on held-out posts" if best else ""
-    events.note(f"Trained {record['steps']:,} steps in {record['seconds']:.0f} s{figure}: {workspace.model}.")
+    events.headline(f"Trained {record['steps']:,} steps in {record['seconds']:.0f} s{figure}: {workspace.model}.")
 
 
 def _card(prepared: Prepared, job: _Job, record: dict[str, Any]) -> str:

@@ -445,7 +445,7 @@ class Trainer:
         checkpoint = newest_checkpoint(self.run.folder) if self.run.folder else None
         if checkpoint is not None:
             self.load(checkpoint)
-            events.note(f"Going on from step {self.state.step} of {self.state.total}.")
+            events.headline(f"Going on from step {self.state.step} of {self.state.total}.")
         if parallel.largest(self.state.step) != parallel.smallest(self.state.step):
             raise PennameError(
                 f"The processes do not see the same checkpoints (process {parallel.rank()} would go on from step "

@@ -37,7 +37,7 @@ class TrainOptions:
     from_scratch: bool = False
     """Train a small network on the blog alone."""
     minutes: float | None = None
-    """The time that training may take; on a CPU 10 unless given."""
+    """The time that training may take; on a CPU 30 at most unless given."""
     steps: int | None = None
     """Optimizer steps, instead of a time."""
     passes: float | None = None

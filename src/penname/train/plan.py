@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from penname.core.device import Device
+from penname.core.terminal import many
 from penname.model.gpt import GPTConfig
 from penname.train.interpolate import LIMIT, WEIGHT
 from penname.train.measure import Speeds, measure_speeds
@@ -75,6 +76,10 @@ class Plan:
     """Steps that would be taken if the machine turned out faster; 0: no more than planned."""
     closing_seconds: float = 0.0
     """Of the predicted time, what comes after the last step: an evaluation, a sample, a checkpoint."""
+    full_seconds: float = 0.0
+    """What it takes here to do all that the rule of the base asks for; 0: not known."""
+    full_passes: float = 0.0
+    """Passes over the training posts in that time."""
     limit: float = 0.0
     """Seconds that the run may take; 0: as long as it takes."""
     compiled: bool = False
@@ -149,7 +154,7 @@ def make_plan(
     taught = 1 - share if with_teacher else 0.0
     steps = _steps(speeds, rows, total, left, wishes, taught)
     reasons.append(
-        f"{rows} windows of {context} tokens a step, {_count(steps, 'step')}: many steps let the rate fall slowly."
+        f"{rows} windows of {context} tokens a step, {many(steps, 'step')}: many steps let the rate fall slowly."
     )
     trained = steps * rows * context * share
     settings = _settings(rule, wishes, steps, rows, context, trained >= _READ_AGAIN * blog_tokens, reasons)
@@ -326,12 +331,12 @@ def _finished(
     timed = wishes.seconds is not None and not wishes.steps
     if wishes.seconds is not None and seconds > wishes.seconds * 1.05:
         reasons.append(
-            f"The {wishes.seconds:.0f} s that are left are too few here: {_count(settings.steps, 'step')} and the "
+            f"The {wishes.seconds:.0f} s that are left are too few here: {many(settings.steps, 'step')} and the "
             f"evaluation after take about {seconds:.0f} s."
         )
     reasons.append(
-        f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {_count(evaluations, 'evaluation')} of "
-        f"{tokens:,} held-out tokens, {_count(samples, 'sample')} and checkpoints. Reading the blog and the "
+        f"About {_duration(seconds)}: {_duration(stepping)} of steps, the rest {many(evaluations, 'evaluation')} of "
+        f"{tokens:,} held-out tokens, {many(samples, 'sample')} and checkpoints. Reading the blog and the "
         "report come on top."
     )
     return Plan(
@@ -359,10 +364,6 @@ def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6_000 else f"{seconds / 3600:.1f} h"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _times(passes: float) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from penname import __version__
 from penname.core.machine import may_have_gpu
-from penname.core.workspace import run_step
+from penname.core.workspace import default_folder, run_step, unless_refused
 from penname.corpus.prepare import Prepared, workspace_for
 from penname.sources.find import open_source
 from penname.train.options import TRAIN, Trained, TrainOptions, deciding, prepared_blog
@@ -57,6 +57,7 @@ def prepared_site(site: Path, options: TrainOptions, who: str) -> Iterator[tuple
     """Keep a site's workspace, its posts prepared, for the length of the block; the site is read once, then closed."""
     with contextlib.ExitStack() as kept:
         with open_source(site, options.read.wanted) as source:
+            kept.enter_context(unless_refused(options.workspace or default_folder(source.name)))
             workspace = workspace_for(source, options.workspace)
             kept.enter_context(workspace.at_work(who))
             begun = _begin(options)
