@@ -7,7 +7,7 @@ this blog (`train/rule.py`, 32 windows of 1,024 tokens, 40% blog): {"rows": 4, "
 "share": 0.67, "train": {"matrix_lr": 3e-4, "dropout": 0}, "fixed_layers": 4, "lora_rank": 16, "words": 20000}. `tokens`
 is what a slow machine gets through in its time, so that a minute here tells what twenty bring there; `fixed_layers`
 leaves the lowest layers as they are; "teacher_share": 0 in `train` leaves out the base's soft targets; with
-`--strengths 0.85 0.7` the weights so far on the way from base to adapted are scored too. HELDOUT is text of the base's
+`--interpolations 0.85 0.7` the weights so far on the way from base to adapted are scored too. HELDOUT: of the base's
 kind: it tells what was forgotten.
 """
 
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--limit", type=float, default=math.inf, help="seconds after which no new row is begun")
     parser.add_argument("--bytes", type=int, default=1_000_000, help="of HELDOUT")
-    parser.add_argument("--strengths", type=float, nargs="*", default=[])
+    parser.add_argument("--interpolations", type=float, nargs="*", default=[])
     parser.add_argument("--out", type=Path)
     given = read(parser, bytes=2_000, interpolations=[0.8])
     if given.quick:

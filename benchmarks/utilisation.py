@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import torch
-from common import device_of, options, read, small_inputs
+from common import device_of, machine, options, read, small_inputs
 
 from penname.core.device import Device
 from penname.model.gpt import GPT
@@ -76,7 +76,7 @@ def main() -> None:
     if arguments.quick:
         arguments.recipe = [str(small_inputs().recipe)]
     rate = matrix_rate(device, device.precision)
-    print(f"{device.name}, torch {torch.__version__}, {device.precision} products: {rate / 1e12:,.1f} TFLOP/s, seed 0")
+    print(f"{machine(device)}, products: {rate / 1e12:,.1f} TFLOP/s, seed 0")
     print("| recipe | parameters | dropout | tokens/s | step ms | TFLOP/s | utilisation |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for name in arguments.recipe or ["base"]:

@@ -57,7 +57,7 @@ def judgement(**changes: Any) -> Any:
         known_word_rate=0.98765, rep={2: 0.21, 3: 0.17, 4: 0.12345}, distinct={2: 0.876}, looping=0.0456, ended=0.1678
     )
     values: dict[str, Any] = {
-        "subject": Made(name="owl", training=[1, 2, 3], training_words=4321),
+        "subject": Made(name="owl", training=[1, 2, 3], training_words=4321, base_name="nest", base_is_open=True),
         "options": Made(side="test", seed=5),
         "device": Made(name="a device"),
         "fit": fit,

@@ -1,7 +1,7 @@
 from penname.tune.proposers import DEFAULT, JUDGED, PRUNED, SEARCH, Record
 from penname.tune.standing import afterwards, find_standing, headline, likelier
 
-FORGOT = "forgetting_bits_per_byte: 0.078, short by 0.048 (at most 0.03)"
+FORGOT = "forgetting_bits_per_byte: 0.078, over by 0.048 (at most 0.03)"
 
 
 def judged(number: int, bits: float, objective: float, *verdict: str) -> Record:

@@ -203,7 +203,7 @@ def test_figures_are_means_over_the_default() -> None:
     assert any("110,000" in text for text in likelier(records, 300_000_000, 2.0))
 
 
-FORGOT = "forgetting_bits_per_byte: 0.078, short by 0.048 (at most 0.03)"
+FORGOT = "forgetting_bits_per_byte: 0.078, over by 0.048 (at most 0.03)"
 
 
 def constraints(best: float, objective: float, *verdict: str, **more: Any) -> list[str]:
@@ -220,6 +220,6 @@ def test_constraints_are_the_likeliest_cause_when_they_take_a_gain_back() -> Non
     assert constraints(1.25, 1.29, FORGOT), "as good as the default is no win"
     assert not constraints(1.25, 1.2899, FORGOT)
     assert not constraints(1.28, 1.35, FORGOT), "one seed of the default is as good"
-    assert not constraints(1.25, 1.35, "delta_percentile: 99, short by 9 (at most 90)"), "no constraint"
+    assert not constraints(1.25, 1.35, "delta_percentile: 99, over by 9 (at most 90)"), "no constraint"
     assert not constraints(1.25, 1.35, FORGOT, of=1), "a run of another trial again"
     assert not constraints(float("inf"), 1.35, FORGOT)

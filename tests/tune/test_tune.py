@@ -206,7 +206,7 @@ def test_a_good_toml_of_the_users_begins_a_study_of_its_own(blog: tuple[Workspac
     tuned(blog, trials=1)
     rows = read_rows(blog[0].results)
     assert len({row["trial"].split("/")[0] for row in rows}) == 2
-    assert "validation_bits_per_byte" in rows[1]["targets"] and "short by" in rows[1]["targets"]
+    assert "validation_bits_per_byte" in rows[1]["targets"] and "over by" in rows[1]["targets"]
 
 
 def test_a_trial_starts_from_the_base_again(blog: tuple[Workspace, Path]) -> None:

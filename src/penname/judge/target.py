@@ -94,6 +94,11 @@ class Check:
         return f"{'over' if self.limit.bound == AT_MOST else 'short'} by {in_words(self.limit.name, self.short)}"
 
 
+def tells_a_miss(sentence: str) -> bool:
+    """Whether a sentence that a check made of itself says that its limit is missed."""
+    return ", over by " in sentence or ", short by " in sentence
+
+
 _SHARES = ("rate", "share", "rep_2", "rep_3", "rep_4")
 
 

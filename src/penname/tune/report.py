@@ -31,6 +31,7 @@ from penname.core.files import parse_json, read_text, write_json, write_text
 from penname.core.workspace import Workspace
 from penname.judge.charts import WIDTH, Bar, bars, legend, round_ticks, short, svg, text_at
 from penname.judge.page import Plot, Section, make_section, render_page
+from penname.judge.target import tells_a_miss
 from penname.tune.proposers import SEARCH, Record
 from penname.tune.standing import Champion, Standing, afterwards, find_standing
 from penname.tune.study import Study
@@ -243,7 +244,7 @@ def _trial_row(trial: Mapping[str, Any], defaults: Mapping[str, float]) -> list[
     again = f"trial {trial['of']} again, seed {trial['seed']}"
     named = {"default": f"default, seed {trial['seed']}", "again": again}
     settings = named.get(trial["group"]) or in_words(trial["values"], defaults)
-    short = [sentence for sentence in trial["verdict"] if "short by" in sentence]
+    short = [sentence for sentence in trial["verdict"] if tells_a_miss(sentence)]
     state = "; ".join(short) or ("all targets met" if trial["state"] == "judged" else trial["reason"])
     bits = _figure(trial["figures"].get(_BITS), True)
     return [str(trial["number"]), settings, bits, _figure(trial["objective"], True), state or trial["state"]]
@@ -348,7 +349,7 @@ def verdict(records: list[Record], standing: Standing, defaults: dict[str, float
     if standing.rejected:
         numbers = ", ".join(str(record.number) for record in standing.rejected)
         told.append(f"Better once, but not on fresh seeds: trial {numbers}.")
-    short = [sentence for sentence in champion.runs[-1].verdict if "short by" in sentence]
+    short = [sentence for sentence in champion.runs[-1].verdict if tells_a_miss(sentence)]
     told.append(f"Targets that are missed: {'; '.join(short)}." if short else "Every target that was measured is met.")
     return told
 

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from penname.judge.target import Check
+from penname.judge.target import Check, tells_a_miss
 from penname.tune.proposers import AGAIN, DEFAULT, FAILED, PRUNED, SEARCH, Record
 
 COPYING = (
@@ -273,7 +273,7 @@ def _constraints(records: Sequence[Record], default: Sequence[Record]) -> Iterat
         return
     gain = fmean(bits[record.number] for record in default) - bits[best.number]
     ahead = all(bits[best.number] < bits[record.number] for record in default)
-    missed = [each for each in best.verdict if "short by" in each and each.partition(":")[0] in CONSTRAINTS]
+    missed = [each for each in best.verdict if tells_a_miss(each) and each.partition(":")[0] in CONSTRAINTS]
     if ahead and missed and best.value >= fmean(record.value for record in default):
         yield (
             2.6,
