@@ -161,6 +161,14 @@ def test_a_section_from_elsewhere_stands_before_the_last(owl: Judged) -> None:
     first = judge_workspace(owl.workspace, owl.options, [other])
     text = first.page.read_text(encoding="utf-8")
     names = [str(attributes["id"]) for tag, attributes in Page(text).elements if tag == "section"]
-    assert names[0] == "verdict" and names[-3:] == ["targets", "tuning", "method"]
+    assert names[:2] == ["first", "verdict"] and names[-3:] == ["targets", "tuning", "method"]
     assert "<p>Handed in.</p>" in text and "Of another &lt;kind&gt;" in text
     assert first.new and not judge_workspace(owl.workspace, owl.options, [other]).new
+
+
+def test_the_first_screen_asks_four_questions_and_folds_the_rest(page: Page, text: str) -> None:
+    first = text[: text.index('<details class="more">')]
+    assert first.count('class="card question"') == 4 and first.count('<p class="word">') == 4
+    assert first.count("<section") == 1 and text.count("<section") > 6
+    openings = re.findall(r"<mark>(.*?)</mark>", first, re.DOTALL)
+    assert 2 <= len(openings) <= 6 and openings[0::2] == openings[1::2]

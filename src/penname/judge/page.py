@@ -25,6 +25,8 @@ class Section:
     id: str
     title: str
     content: Markup
+    folded: bool = False
+    """Whether it stands under "For those who want to know"."""
 
 
 def make_section(name: str, title: str, **values: Any) -> Section:

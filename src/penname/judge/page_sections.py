@@ -4,11 +4,12 @@ render_page("owl: report", report_sections(Findings(judgement, figures, headline
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penname.corpus.words import words
 from penname.judge import charts
+from penname.judge.first_screen import four_questions, pairs
 from penname.judge.judgement import Judgement
 from penname.judge.page import Plot, Section, make_section
 from penname.judge.recital import largest_rate
@@ -64,7 +65,22 @@ class Findings:
 
 
 def report_sections(findings: Findings, others: Sequence[Section] = ()) -> list[Section]:
-    """All sections in their order; `others` stand before the last, which says how all was measured."""
+    """The first screen, then everything else, folded; `others` stand before the last: how all was measured."""
+    return [_first(findings), *(replace(each, folded=True) for each in _details(findings, others))]
+
+
+def _first(findings: Findings) -> Section:
+    """Four answers, and passages beside the posts."""
+    return make_section(
+        "first",
+        "",
+        headline=findings.headline,
+        questions=four_questions(findings.figures, findings.verdict),
+        pairs=pairs(findings.judgement.passages),
+    )
+
+
+def _details(findings: Findings, others: Sequence[Section]) -> list[Section]:
     judgement = findings.judgement
     return [
         _verdict(findings),
@@ -113,7 +129,7 @@ def _verdict(findings: Findings) -> Section:
         (title, [each.text for each in findings.verdict if each.kind == kind])
         for kind, title in ((GOOD, "Good for"), (NOT, "Not for"), (HELP, "What would help most"))
     ]
-    return make_section("verdict", "", headline=findings.headline, cards=cards, tiles=list(_tiles(findings)))
+    return make_section("verdict", "Good for, and not for", cards=cards, tiles=list(_tiles(findings)))
 
 
 def _tiles(findings: Findings) -> Iterator[tuple[str, str, str, Check | None]]:

@@ -66,7 +66,7 @@ def _blind(figures: Mapping[str, Any]) -> Iterator[Sentence]:
 
 def headline(figures: Mapping[str, Any]) -> str:
     """The verdict in a line."""
-    if _recites(figures):
+    if recites(figures):
         return "It recites posts: use it with the copy guard on, and train it again more gently."
     if not _enough(figures):
         samples = round(_get(figures, "samples") or 0)
@@ -78,7 +78,7 @@ def headline(figures: Mapping[str, Any]) -> str:
     if gain is not None and gain > -2:
         return "It has hardly learned from this blog."
     sense = makes_sense(figures)
-    if sense == NO or _rambles(figures):
+    if sense == NO or rambles(figures):
         return "What it writes does not hold together: its sentences do not follow from each other."
     voice, far = passes_for_real(figures), has_its_words(figures)
     if voice == NO and far != NO:
@@ -158,7 +158,7 @@ def _good(figures: Mapping[str, Any]) -> Iterator[str]:
             f"distances, that of the bare base at the {ordinal(other)}."
         )
     rate, tried = _get(figures, "extraction_rate"), _get(figures, "extraction_tried")
-    if sense == YES and rate is not None and tried and tried >= LEAST and not _recites(figures):
+    if sense == YES and rate is not None and tried and tried >= LEAST and not recites(figures):
         yield (
             f"Text of its own: {_times(rate * tried)} of {tried:,.0f} training posts came out when their "
             "first 50 tokens "
@@ -199,7 +199,7 @@ def _bad(figures: Mapping[str, Any], furthest: Sequence[Figure], weights: int) -
 
 def _flaws(figures: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the text itself."""
-    if _recites(figures):
+    if recites(figures):
         rate, ratio = _get(figures, "extraction_rate"), _get(figures, "copy_ratio_8gram_unguarded")
         came = f"{100 * rate:.1f}% of the training posts that were tried come out" if rate else ""
         many = f"it shares {ratio:g} times as many 8-word sequences with them as held-out posts do"
@@ -225,7 +225,7 @@ def _flaws(figures: Mapping[str, Any]) -> Iterator[str]:
 def _helps(figures: Mapping[str, Any], training: Training, weights: int) -> Iterator[str]:
     """What would help, in the order of what it brought where it was measured (lab: what helps most)."""
     words, passes = figures["training_words"], _get(figures, "passes")
-    if _recites(figures):
+    if recites(figures):
         yield "Fewer minutes or more replay: it has begun to learn posts by heart. Train again with half the time."
     if passes and passes < _ENOUGH:
         yield _more_minutes(passes, training.seconds)
@@ -281,7 +281,7 @@ def _habits(furthest: Sequence[Figure]) -> str:
     return f" Furthest off: {'; '.join(parts)}." if parts else ""
 
 
-def _recites(figures: Mapping[str, Any]) -> bool:
+def recites(figures: Mapping[str, Any]) -> bool:
     """Whether more than one post in a hundred, and more than one at all, comes out, or surely twice the usual is
     copied."""
     rate, ratio = _get(figures, "extraction_rate"), _get(figures, "copy_ratio_8gram_unguarded_low")
@@ -289,7 +289,8 @@ def _recites(figures: Mapping[str, Any]) -> bool:
     return ((rate or 0) > 0.01 and came > 1.5) or (ratio or 0) > 2
 
 
-def _rambles(figures: Mapping[str, Any]) -> bool:
+def rambles(figures: Mapping[str, Any]) -> bool:
+    """Whether it makes words up, or goes round in circles."""
     known, own = _get(figures, "known_word_rate"), _get(figures, "heldout_known_word_rate")
     loops = _get(figures, "looping_rate")
     return (known is not None and own is not None and known < own - 0.05) or (loops or 0) > 0.1
