@@ -10,7 +10,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "penname"
-LAYERS = ("core", "sources", "corpus", "books", "model", "write", "train", "judge", "ask", "tune", "export", "cli")
+LAYERS = (
+    "core",
+    "sources",
+    "corpus",
+    "books",
+    "model",
+    "write",
+    "train",
+    "judge",
+    "ask",
+    "tune",
+    "export",
+    "serve",
+    "cli",
+)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 DEVICES = ("core/device.py", "core/machine.py", "core/probe.py", "core/vulkan.py")
 """The modules that may tell one kind of device from another."""
@@ -26,6 +40,8 @@ HEAVY = {
     "sklearn",
     "optuna",
     "jinja2",
+    "starlette",
+    "uvicorn",
 }
 
 

@@ -22,7 +22,21 @@ DATA = {
 }
 LONGEST = 90
 """A longer line loses what stands behind its colon."""
-FOLDERS = ("core", "sources", "corpus", "books", "model", "write", "train", "judge", "ask", "tune", "export", "cli")
+FOLDERS = (
+    "core",
+    "sources",
+    "corpus",
+    "books",
+    "model",
+    "write",
+    "train",
+    "judge",
+    "ask",
+    "tune",
+    "export",
+    "serve",
+    "cli",
+)
 
 
 def main() -> None:

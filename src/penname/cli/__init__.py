@@ -9,10 +9,10 @@ In: the command line. Out: results on standard output, everything else on standa
 import sys
 from collections.abc import Sequence
 
-from penname.cli import ask, blog, model, workshop
+from penname.cli import ask, blog, model, serve, workshop
 from penname.cli.app import app
 
-VERBS = (blog, model, ask, workshop)
+VERBS = (blog, model, ask, serve, workshop)
 """The files of the commands, in the order in which `penname --help` lists them."""
 RENAMED = {"--strength": "--interpolation", "--rate": "--learning-rate"}
 """Former names of options, which go on working."""

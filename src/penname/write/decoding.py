@@ -177,6 +177,15 @@ class Decoding:
         self.cache.values = self.cache.values.index_select(1, chosen)
         self.lengths = [self.lengths[row] for row in rows]
 
+    @torch.inference_mode()
+    def grow(self, rows: int) -> None:
+        """Add empty rows behind the others: texts that join while those are being written."""
+        shape = list(self.cache.keys.shape)
+        shape[1] = rows
+        self.cache.keys = torch.cat((self.cache.keys, self.cache.keys.new_zeros(shape)), dim=1)
+        self.cache.values = torch.cat((self.cache.values, self.cache.values.new_zeros(shape)), dim=1)
+        self.lengths += [0] * rows
+
     def cut(self, length: int) -> None:
         """Forget all but the first `length` tokens of every row."""
         self.lengths = [min(length, each) for each in self.lengths]

@@ -107,7 +107,7 @@ def generate(
             text = rules.advance(logits, [row])[0]
             yield Piece(draft, text, row.finish, row.written, row.refused)
             if not row.finish:
-                logits, read_anew = _forward(decoding, [row], rules.context)
+                logits, read_anew = forward(decoding, [row], rules.context)
                 # A text that outgrew the context has pushed the prompt out: the next draft reads it again.
                 first = None if read_anew else first
 
@@ -209,7 +209,7 @@ def _rows_at_once(weights: DecodingWeights, device: Device, room: int) -> int:
     return max(1, min(_MOST_ROWS, budget // each))
 
 
-def _forward(decoding: Decoding, rows: Sequence[Row], context: int) -> tuple[Tensor, bool]:
+def forward(decoding: Decoding, rows: Sequence[Row], context: int) -> tuple[Tensor, bool]:
     """The next logits of every row, and whether some text had outgrown the context and was read anew."""
     full = [number for number, length in enumerate(decoding.lengths) if length >= context]
     if not full:
@@ -240,7 +240,7 @@ def _write_all(rules: Rules, rows: Sequence[Row], device: Device, room: int, adv
             decoding.keep(going)
             rows, going = [rows[number] for number in going], list(range(len(going)))
         if going:
-            logits, _ = _forward(decoding, rows, rules.context)
+            logits, _ = forward(decoding, rows, rules.context)
 
 
 def _most_probable(

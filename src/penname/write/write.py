@@ -26,7 +26,7 @@ from penname.corpus.tokenizer import encode_plain
 from penname.model.base import load_base
 from penname.model.folder import LoadedModel, SamplingSettings, load_model, settings_from
 from penname.write.copying import CopyIndex
-from penname.write.decoding import decoding_weights, pick_precision
+from penname.write.decoding import DecodingWeights, decoding_weights, pick_precision
 from penname.write.examples import Examples
 from penname.write.generate import Draft, Piece, gathered, generate, generate_batch
 from penname.write.guard import CopyGuard, GuardedText
@@ -111,6 +111,48 @@ class Written:
         }
 
 
+@dataclass(frozen=True)
+class Writer:
+    """A model that is ready to write, with the posts it learned from; `write` and the server write with it."""
+
+    options: WriteOptions
+    loaded: "LoadedModel"
+    device: Device
+    posts: "Sequence[PreparedPost]"
+    guard: "CopyGuard | None"
+    weights: "DecodingWeights"
+    why: str
+    """Why the weights have their precision."""
+    examples: "Examples | None"
+
+    def settings(self, given: Mapping[str, float]) -> "SamplingSettings":
+        """Settings of sampling: what is given, else what the model folder says."""
+        return sampling_settings(self.loaded.generation, {"max_tokens": _MOST_TOKENS, **given})
+
+    def example(self, prompt: str, seed: int) -> list[int]:
+        """The ids that are read before `prompt`."""
+        if self.options.passages:
+            return [self.loaded.end, *encode_plain(self.loaded.tokenizer, "\n\n".join(self.options.passages))]
+        return self.examples.before(prompt, seed) if self.examples else []
+
+
+def open_writer(options: WriteOptions) -> Writer:
+    """Load what writes: the model, its device, the copy guard over the posts that it learned from."""
+    workspace = _workspace(options)
+    # The same seed is to give the same text, however busy the machine is.
+    device = pick_device(options.device, True)
+    loaded = _load(options, workspace)
+    posts = training_posts(workspace)
+    guard = copy_guard(posts, options.max_copy, options.passages)
+    loaded.model.to(device.torch)
+    precision, why = pick_precision(loaded.model, device, 1, options.precision)
+    examples = None
+    # A model that is given may have learned from other posts.
+    if options.example and options.model is None:
+        examples = Examples(loaded.tokenizer, [(post.title, post.text) for post in posts], loaded.end)
+    return Writer(options, loaded, device, posts, guard, decoding_weights(loaded.model, precision), why, examples)
+
+
 def write(
     prompt: str,
     options: WriteOptions | None = None,
@@ -126,27 +168,13 @@ def write(
 
     options = options or WriteOptions()
     options.check()
-    workspace = _workspace(options)
-    settings = sampling_settings({}, options.sampling)
-    # The same seed is to give the same text, however busy the machine is.
-    device = pick_device(options.device, True)
-    loaded = _load(options, workspace)
-    asked = {"max_tokens": _MOST_TOKENS, **options.sampling, "seed": settings.seed}
-    settings = sampling_settings(loaded.generation, asked)
-    posts = training_posts(workspace)
-    guard = copy_guard(posts, options.max_copy, options.passages)
-    loaded.model.to(device.torch)
-    precision, why = pick_precision(loaded.model, device, 1, options.precision)
-    weights = decoding_weights(loaded.model, precision)
-    events.note(f"Writing on {device.name} in {precision} ({why}), seed {settings.seed}.")
+    seed = sampling_settings({}, options.sampling).seed
+    ready = open_writer(options)
+    loaded, device, posts, guard, weights = ready.loaded, ready.device, ready.posts, ready.guard, ready.weights
+    settings = ready.settings({**options.sampling, "seed": seed})
+    events.note(f"Writing on {device.name} in {weights.precision} ({ready.why}), seed {seed}.")
     prompt = tidy_prompt(prompt, options.title)
-    example: list[int] = []
-    # A model that is given may have learned from other posts.
-    if options.passages:
-        example = [loaded.end, *encode_plain(loaded.tokenizer, "\n\n".join(options.passages))]
-    elif options.example and options.model is None:
-        pairs = [(post.title, post.text) for post in posts]
-        example = Examples(loaded.tokenizer, pairs, loaded.end).before(prompt, settings.seed)
+    example = ready.example(prompt, seed)
     started = time.monotonic()
     several = options.best_of or (1 if device.slow else _BEST_OF)
     order = rank(loaded, device, posts) if rank is not None and several > 1 and posts else None
