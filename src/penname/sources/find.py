@@ -19,13 +19,14 @@ from pathlib import Path
 
 from penname.core import events
 from penname.core.errors import PennameError
-from penname.sources import feeds, ghost, markdown_folder, publii, wordpress
+from penname.sources import feeds, ghost, markdown_folder, medium, publii, wordpress
 from penname.sources.post import LIVE, Platform, Source, Wanted
 
 PLATFORMS: tuple[Platform, ...] = (
     wordpress.PLATFORM,
     ghost.PLATFORM,
     feeds.PLATFORM,
+    medium.PLATFORM,
     markdown_folder.PLATFORM,
     publii.PLATFORM,
 )
