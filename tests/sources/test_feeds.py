@@ -116,6 +116,12 @@ def test_takeout(tmp_path: Path, is_packed: bool) -> None:
     assert clean_body(posts[0].body, "html").text == "One.\n\nTwo 1."
 
 
+def test_a_feed_inside_another_folder_is_not_taken_for_a_takeout(tmp_path: Path) -> None:
+    (tmp_path / "public").mkdir()
+    saved(tmp_path / "public", ATOM, "feed.atom")
+    assert not PLATFORM.knows(tmp_path)
+
+
 def test_old_backup_with_a_prefix_that_is_not_declared(tmp_path: Path) -> None:
     google = "http://schemas.google.com"
     kind = f"<category scheme='{google}/g/2005#kind' term='{google}/blogger/2008/kind#{{}}'/>"

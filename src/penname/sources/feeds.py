@@ -257,7 +257,8 @@ def _feeds(path: Path) -> Iterator[Sequence[Given]]:
     """The feeds at `path`: of a folder, those of a Takeout."""
     if path.is_dir():
         found = [each for inside in _TAKEOUT for each in sorted(path.glob(f"{inside}feed.atom"))]
-        yield [_given(each, path) for each in found[:_MOST_FILES] if each.is_file() and not each.is_symlink()]
+        given = [_given(each, path) for each in found[:_MOST_FILES] if each.is_file() and not each.is_symlink()]
+        yield [file for file in given if b"schemas.google.com/blogger/" in file.head()]
     elif path.is_file():
         with files_of(path, _ENDINGS) as files:
             yield [file for file in files[:_MOST_FILES] if _is_feed(file)]
