@@ -93,10 +93,15 @@ def commands(folder: Path, server: Server) -> list[Command]:
         Command("train", train_command(folder, workspace, seed=1), trained, _trained),
         Command("judge", ["judge", *there, "--quick", "--base", str(base), "--quiet"], trained, _judged),
         Command("tune", [*tune, "--proposer", "random", "--quiet"], empty, _tuned),
-        Command("export hf", ["export", "hf", *there, "--out", str(workspace / "out"), "--quiet"], trained, _exported),
+        Command(
+            "export hf",
+            ["export", "hf", *there, "--out", str(workspace / "out"), "--force", "--quiet"],
+            trained,
+            _exported,
+        ),
         Command(
             "export gguf",
-            ["export", "gguf", *there, "--out", str(workspace / "out.gguf"), "--quiet"],
+            ["export", "gguf", *there, "--out", str(workspace / "out.gguf"), "--force", "--quiet"],
             trained,
             _exported,
         ),

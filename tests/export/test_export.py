@@ -83,7 +83,9 @@ def test_an_export_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
     loaded = loaded_model(random_model(), tmp_path)
     (tmp_path / "empty").mkdir()
     export_hf(loaded, tmp_path / "empty")
-    export_hf(loaded, tmp_path / "empty")
+    with pytest.raises(InputError, match="--force"):
+        export_hf(loaded, tmp_path / "empty")
+    export_hf(loaded, tmp_path / "empty", force=True)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="not empty and not an earlier export"):
@@ -262,7 +264,7 @@ def test_the_folder_names_base_and_licence(tmp_path: Path) -> None:
     small_gguf(tmp_path / "owl.gguf", values=with_turns("smollm"))
     for _ in range(2):
         # The second time over the first.
-        export_hf(load_base(tmp_path / "owl.gguf"), tmp_path / "out")
+        export_hf(load_base(tmp_path / "owl.gguf"), tmp_path / "out", force=True)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     head = card.split("---\n")[1]
     assert 'license: "apache-2.0"\n' in head
@@ -318,7 +320,9 @@ def test_a_text_starts_after_the_token_that_the_base_starts_with(tmp_path: Path)
 def test_where_the_gguf_file_goes(tmp_path: Path) -> None:
     loaded = loaded_model(trained_model(), tmp_path)
     assert export_gguf(loaded, tmp_path / "out", "f16") == tmp_path / "out" / "model-f16.gguf"
-    assert export_gguf(loaded, tmp_path / "out", "f16").is_file()
+    with pytest.raises(InputError, match="--force"):
+        export_gguf(loaded, tmp_path / "out", "f16")
+    assert export_gguf(loaded, tmp_path / "out", "f16", force=True).is_file()
     other = tmp_path / "other.gguf"
     other.write_text("mine")
     with pytest.raises(InputError, match="not a GGUF file"):

@@ -59,7 +59,13 @@ Prompt = Annotated[
     str | None,
     Argument(metavar="[PROMPT]", help="What the text starts with; - reads it from standard input."),
 ]
-Form = Annotated[str, Argument(metavar="hf|gguf", help="A Hugging Face folder, or a file for llama.cpp.")]
+Form = Annotated[
+    str,
+    Argument(
+        metavar="hf|gguf|ollama|lmstudio",
+        help="A Hugging Face folder, a file for llama.cpp, or a folder for Ollama or LM Studio.",
+    ),
+]
 
 # -- every command -----------------------------------------------------------------------------------------------------
 
@@ -281,3 +287,8 @@ Stop = Annotated[list[str] | None, Option(help="End a draft before this text.")]
 Precision = Annotated[str, Option(metavar="auto|fp32|bf16|int8", help="Of the weights while writing.")]
 ExportPath = Annotated[Path, Option("--out", "-o", metavar="PATH", help="The folder or file to write.", parser=as_path)]
 GGUFKind = Annotated[str, Option("--type", metavar="q8_0|q5_0|q4_0|f16|f32", help="Weights of a GGUF file.")]
+Force = Annotated[bool, Option("--force", help="Replace an earlier export.")]
+DraftsFile = Annotated[
+    Path | None,
+    Option("--wxr", metavar="FILE.xml", help="Write the drafts for Publii's WordPress importer too.", parser=as_path),
+]

@@ -44,10 +44,13 @@ def write(
     device: given.Device = "auto",
     precision: given.Precision = "auto",
     grounded: given.Grounded = False,
+    wxr: given.DraftsFile = None,
+    force: given.Force = False,
     as_json: given.AsJson = False,
 ) -> None:
     """Write drafts in the blog's voice."""
     from penname.core.terminal import print_json
+    from penname.export.drafts import check_drafts, export_drafts, titled
     from penname.judge.best import rank_by_sense
     from penname.write.write import WriteOptions, printer, read_prompt
     from penname.write.write import write as write_drafts
@@ -80,12 +83,17 @@ def write(
         best_of=best_of,
     )
     with showing(moving=False):
+        if wxr is not None:
+            check_drafts(wxr, force)
         if grounded:
             from penname.ask.grounding import passages_for
             from penname.core.workspace import find_workspace
 
             chosen = replace(chosen, passages=passages_for(find_workspace(workspace), read_prompt(prompt)))
         written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout), rank_by_sense)
+        if wxr is not None:
+            export_drafts([titled(written.prompt, draft.text, title) for draft in written.drafts], wxr, force)
+            events.note(f"{len(written.drafts)} drafts in {wxr}: Publii takes them as drafts (Tools, WP Importer).")
     if as_json:
         print_json(written.to_json())
 
@@ -193,14 +201,17 @@ def export(
     model: given.ModelFolder = None,
     base: given.PlainBase = None,
     workspace: given.WorkspaceFolder = None,
+    force: given.Force = False,
 ) -> None:
     """Write a model as files that other programs run."""
     from penname.export.export import export_gguf, export_hf
+    from penname.export.hosts import export_lmstudio, export_ollama
     from penname.model.base import load_base
 
-    if form not in ("hf", "gguf"):
-        raise InputError(f"Models are exported as hf or gguf, not as {form!r}.")
+    writers = {"gguf": export_gguf, "ollama": export_ollama, "lmstudio": export_lmstudio}
+    if form != "hf" and form not in writers:
+        raise InputError(f"Models are exported as hf, {', '.join(writers)}, not as {form!r}.")
     with showing():
         loaded = load_base(model_meant(model, workspace, base))
-        written = export_hf(loaded, out) if form == "hf" else export_gguf(loaded, out, kind)  # type: ignore[arg-type]
+        written = export_hf(loaded, out, force) if form == "hf" else writers[form](loaded, out, kind, force)  # type: ignore[arg-type]
     say(str(written))

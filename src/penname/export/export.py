@@ -5,7 +5,7 @@ In: a loaded model, where to put it. Out: the path that was written.
     export_hf(load_base(None), Path("my-model"))
     export_gguf(load_model(workspace / "model"), Path("my-model.gguf"), "q8_0")
 
-What is there already is overwritten only when it is an export itself.
+What is there already is replaced only with `force`, and only when it is an export itself.
 """
 
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Literal, get_args
 
 from penname.core import events
 from penname.core.errors import InputError
-from penname.core.files import replacing, settle_folder
+from penname.core.files import replacing
+from penname.export.place import check_file, check_place, is_gguf
 from penname.model.folder import LoadedModel, is_ours, save_model
 from penname.model.gguf import write_gguf
 from penname.model.hf_config import shown
@@ -35,16 +36,12 @@ _KEPT = (
 _WRITTEN_ANEW = ("bos_token_id", "eos_token_id", "pad_token_id", "transformers_version", "_from_model_config")
 
 
-def export_hf(loaded: LoadedModel, out: Path) -> Path:
+def export_hf(loaded: LoadedModel, out: Path, force: bool = False) -> Path:
     """Write a folder that `transformers` loads, with float32 weights, and return it.
 
-    Raises `InputError` when `out` holds something else than an earlier export.
+    Raises `InputError` when `out` holds something else than an earlier export, or one and not `force`.
     """
-    settle_folder(out)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: give the path of a new folder.")
-    if out.is_dir() and any(out.iterdir()) and not is_ours(out):
-        raise InputError(f"{out} is not empty and not an earlier export: give the path of a new folder.")
+    check_place(out, force, is_ours)
     _say_missing(loaded)
     save_model(
         out,
@@ -69,27 +66,24 @@ def _say_missing(loaded: LoadedModel) -> None:
         events.note("The model has no card (README.md), so the export gets a line instead.")
 
 
-def export_gguf(loaded: LoadedModel, out: Path, dtype: GGUFType = "q8_0") -> Path:
+def export_gguf(loaded: LoadedModel, out: Path, dtype: GGUFType = "q8_0", force: bool = False) -> Path:
     """Write a GGUF file for llama.cpp and return its path; for a path without `.gguf`, a file in that folder.
 
     Raises `InputError` for a model or tokenizer that llama.cpp has no name for, and when another file is in the way;
     `PennameError` when the package `gguf` is not installed.
     """
 
-    if dtype not in get_args(GGUFType):
-        raise InputError(f"There is no GGUF type called {dtype!r} here: use {', '.join(get_args(GGUFType))}.")
+    check_type(dtype)
     path = out if out.suffix == ".gguf" and not out.is_dir() else out / f"model-{dtype}.gguf"
     if out.is_file() and path != out:
         raise InputError(f"{out} is a file: give a path that ends in .gguf, or a folder.")
-    if path.exists() and not _is_gguf(path):
-        raise InputError(f"{path} exists and is not a GGUF file: give another path.")
+    check_file(path, force, is_gguf, "a GGUF file")
     with replacing(path) as temporary:
         write_gguf(temporary, loaded, dtype)
     return path
 
 
-def _is_gguf(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) == b"GGUF"
+def check_type(dtype: str) -> None:
+    """Raise `InputError` for a type of weights that is not written."""
+    if dtype not in get_args(GGUFType):
+        raise InputError(f"There is no GGUF type called {dtype!r} here: use {', '.join(get_args(GGUFType))}.")
