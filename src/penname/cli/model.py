@@ -93,7 +93,7 @@ def write(
         written = write_drafts(read_prompt(prompt), chosen, None if as_json else printer(sys.stdout), rank_by_sense)
         if wxr is not None:
             export_drafts([titled(written.prompt, draft.text, title) for draft in written.drafts], wxr, force)
-            events.note(f"{len(written.drafts)} drafts in {wxr}: Publii takes them as drafts (Tools, WP Importer).")
+            events.note(f"Drafts in {wxr}: {len(written.drafts)}. Publii takes them as drafts (Tools, WP Importer).")
     if as_json:
         print_json(written.to_json())
 
