@@ -36,8 +36,8 @@ GOOD: dict[str, Any] = {
         ({"samples": 3}, [UNKNOWN, UNKNOWN, "No"]),
         ({"sense_low": 10, "sense_high": 40}, ["Yes", "No", "No"]),
         ({"sense_low": 40}, ["Yes", UNKNOWN, "No"]),
-        ({"real_vs_generated_auc_low": 0.9, "real_vs_generated_auc_high": 0.99}, ["In part", "Yes", "No"]),
-        ({"base_delta_percentile": 40, "base_real_vs_generated_auc_low": 0.5}, [UNKNOWN, "Yes", "No"]),
+        ({"real_vs_generated_auc_low": 0.9, "real_vs_generated_auc_high": 0.99}, ["In part", "In part", "No"]),
+        ({"base_delta_percentile": 40, "base_real_vs_generated_auc_low": 0.5}, [UNKNOWN, "In part", "No"]),
         ({"extraction_rate": 0.05, "extraction_tried": 200}, ["Yes", "Yes", "Yes"]),
     ],
 )

@@ -103,6 +103,9 @@ def _sense(figures: Mapping[str, Any]) -> Question:
     }
     unsure = (UNKNOWN, "There is too little text to tell: read each draft to its end before you use it.")
     word, told = answers.get(_holds(figures), unsure)
+    if word == "Yes" and passes_for_real(figures) != YES:
+        # The measure sees links between sentences, and those can be another writer's.
+        word, told = "In part", "By measure its sentences follow from each other; read a draft to its end to see."
     drawing = _bars(
         figures,
         (("this model's drafts", "sense", "b"), ("the base before your blog", "base_sense", "c")),

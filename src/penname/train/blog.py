@@ -7,10 +7,11 @@ the posts, plans within the time, adapts the base (or trains a small network fro
 on held-out posts. A run that was stopped goes on with the same command; one that is done is not done again.
 """
 
+import contextlib
 import copy
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor
 from penname import __version__
 from penname.core import events
 from penname.core.device import Device, pick_device
+from penname.core.errors import Interrupted
 from penname.core.files import read_json, write_json
 from penname.core.machine import spare
 from penname.core.workspace import Workspace, content_hash
@@ -29,7 +31,7 @@ from penname.model.base import base_folder, general_texts, is_open, load_base, r
 from penname.model.folder import RECOMMENDED, LoadedModel, SamplingSettings, save_model
 from penname.model.gpt import GPT
 from penname.train.adapt import adapt, as_record, enough_text, small_shape, validator
-from penname.train.checkpoint import newest_checkpoint
+from penname.train.checkpoint import newest_checkpoint, read_state
 from penname.train.interpolate import Go, Look, go_back, settle
 from penname.train.loop import Fitted
 from penname.train.lora import low_rank
@@ -203,7 +205,10 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
     validate = validator(loaded.tokenizer, held, device, loaded.end, plan.validation_tokens, context)
     look, before = job.look_around(plan)
     teacher = job.twin if plan.settings.teacher_share else None
-    with low_rank(loaded.model, plan.lora_rank, options.seed, plan.half) as change:
+    with (
+        low_rank(loaded.model, plan.lora_rank, options.seed, plan.half) as change,
+        _usable_if_stopped(prepared, job, plan),
+    ):
         fitted = adapt(
             loaded.model,
             job.blog,
@@ -225,6 +230,27 @@ def train_prepared(prepared: Prepared, options: TrainOptions, inputs: dict[str, 
     record["reasons"] = [*record["reasons"], *filter(None, [record.pop("settled", "")])]
     _save(prepared, job, plan, record, fitted.model)
     shutil.rmtree(workspace.checkpoints, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _usable_if_stopped(prepared: Prepared, job: _Job, plan: "Plan") -> Iterator[None]:
+    """Save what a stopped run has learned as the model, where there is none yet; the same command still goes on.
+
+    Changes of low rank lie beside the weights and are left in the checkpoint.
+    """
+    try:
+        yield
+    except Interrupted:
+        checkpoint = newest_checkpoint(prepared.workspace.checkpoints)
+        if checkpoint is None or plan.lora_rank or (prepared.workspace.model / "config.json").is_file():
+            raise
+        state = read_state(checkpoint)
+        if step := int(state["step"]):
+            done = step / max(1, plan.settings.steps)
+            tokens = step * plan.settings.rows * plan.settings.context
+            fitted = Fitted(job.loaded.model, step, tokens, state["seconds"], float("inf"), 0, [], [])
+            _save(prepared, job, plan, as_record(fitted, replace(plan, passes=plan.passes * done)), job.loaded.model)
+        raise
 
 
 def _settled(

@@ -13,7 +13,7 @@ from penname.core.errors import InputError
 from penname.core.workspace import Step, Workspace
 from penname.corpus.prepare import Prepared, PrepareOptions, prepare
 from penname.corpus.read import ReadOptions
-from penname.corpus.stats import main_language
+from penname.corpus.stats import Language, main_language
 from penname.sources.post import Source
 
 TRAIN = Step("train", reads=("text.json",), writes=("model", "training.json"))
@@ -106,8 +106,8 @@ def prepared_blog(site: Path | Source, workspace: Workspace, options: TrainOptio
     most = main_language(post.text for post in prepared.side("train")) if knows_english_only else "en"
     if most not in ("en", "unknown"):
         raise InputError(
-            f"The blog is mostly in another language ({most}) than the base, which knows English only: use "
-            "--from-scratch, give a base of that language with --base, or use --anyway."
+            f"The blog is mostly in {Language(most, 0, 0).name}, and the base knows English only: give a base of that "
+            "language with --base, or use --anyway. (--from-scratch needs none, and writes words, not sentences.)"
         )
     return prepared
 
