@@ -81,6 +81,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_command(site: Path, tmp_pa
 
     with events.listening(stop), pytest.raises(Interrupted, match="step 3 of 6"):
         train_site(site, scratch(workspace=tmp_path / "cut"))
+    assert (tmp_path / "cut" / "model" / "config.json").is_file()
     cut = train_site(site, scratch(workspace=tmp_path / "cut"))
     records = [json.loads((t.workspace.folder / "training.json").read_text()) for t in (whole, cut)]
     assert records[0]["losses"] == records[1]["losses"]
