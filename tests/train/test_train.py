@@ -119,7 +119,7 @@ def test_another_language_is_refused_before_training(tmp_path: Path, monkeypatch
     german = "<p>" + "Heute ging ich durch den Wald und sah einen alten Mann, der ein Lied sang. " * 20 + "</p>"
     rows = [post(number, text=german.replace("alten", f"{number} alten")) for number in range(1, 12)]
     monkeypatch.setattr(asked, "LEAST_WORDS", 100)
-    with pytest.raises(InputError, match=r"another language \(de\).*--from-scratch.*--base"):
+    with pytest.raises(InputError, match=r"mostly in German.*--base.*--anyway.*--from-scratch"):
         train_site(make_site(tmp_path / "wald", rows), TrainOptions(device="cpu"))
 
 
