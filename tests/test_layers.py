@@ -1,6 +1,7 @@
 """The house: imports go one way, modules and functions stay small, devices are asked in one place."""
 
 import ast
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,21 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "penname"
-LAYERS = (
-    "core",
-    "sources",
-    "corpus",
-    "books",
-    "model",
-    "write",
-    "train",
-    "judge",
-    "ask",
-    "tune",
-    "export",
-    "serve",
-    "cli",
-)
+LAYERS = runpy.run_path(str(ROOT / "tools" / "tree.py"))["FOLDERS"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 DEVICES = ("core/device.py", "core/machine.py", "core/probe.py", "core/vulkan.py")
 """The modules that may tell one kind of device from another."""

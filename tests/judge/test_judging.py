@@ -149,7 +149,7 @@ def test_an_open_base_is_named_its_forgetting_measured_and_what_it_may_have_read
     assert report.figures["base"] == "Ada-7" and report.figures["base_is_open"] is True
     assert report.figures["forgetting_bits_per_byte"] > 0
     page = report.page.read_text(encoding="utf-8")
-    assert "on the base Ada-7; 3 other posts" in page
+    assert "the base is Ada-7; 3 other posts" in page
     assert "Ada-7 may have read this blog before" in page
     assert any("nobody knows whether Ada-7 had read this blog" in text for text in report.verdict)
 

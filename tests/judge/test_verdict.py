@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from penname.core.terminal import many
 from penname.judge.figures import MEANINGS
 from penname.judge.subject import Training
-from penname.judge.verdict import GOOD, HELP, NOT, count, find_verdict, headline, ordinal
+from penname.judge.verdict import GOOD, HELP, NOT, find_verdict, headline, ordinal
 from penname.judge.voice import Figure
 
 AREA = "real_vs_generated_auc"
@@ -52,6 +53,12 @@ def told(training: Training | None = None, weights: int = 44_000_000, **changes:
     for sentence in find_verdict(figures, training or Training(), FAR, weights):
         found[sentence.kind].append(sentence.text)
     return found
+
+
+def test_the_minutes_that_would_help_are_the_plans() -> None:
+    """What the plan said before the run, not a pass worked out from a few steps: both are shown to the same reader."""
+    helps = told(Training(seconds=20, full_seconds=9_840), passes=0.01, **around(AREA, 0.99, 0.005))[HELP]
+    assert "--minutes 164." in helps[0] and "about 164 minutes" in helps[0]
 
 
 def test_a_good_model_is_praised_with_figures() -> None:
@@ -172,4 +179,4 @@ def test_numbers_in_words() -> None:
     assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 92.4, 100)] == (
         ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "92nd", "100th"]
     )
-    assert [count(1, "minute"), count(1200, "minute")] == ["1 minute", "1,200 minutes"]
+    assert [many(1, "minute"), many(1200, "minute")] == ["1 minute", "1,200 minutes"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from penname.core.terminal import many
 from penname.corpus.words import words
 from penname.judge import charts
 from penname.judge.first_screen import four_questions, pairs
@@ -16,7 +17,7 @@ from penname.judge.recital import largest_rate
 from penname.judge.style import PUNCTUATION, Distance
 from penname.judge.subject import Training
 from penname.judge.target import Check, in_words
-from penname.judge.verdict import GOOD, HELP, LEAST, NOT, Sentence, count, ordinal
+from penname.judge.verdict import GOOD, HELP, LEAST, NOT, Sentence, ordinal
 from penname.judge.voice import Figure
 from penname.write.copying import Copied
 
@@ -104,7 +105,7 @@ def _details(findings: Findings, others: Sequence[Section]) -> list[Section]:
 def intro(findings: Findings) -> str:
     """What the page says of itself below its heading."""
     figures = findings.figures
-    base = f" on the base {figures['base']}" if figures.get("base") else ""
+    base = f"; the base is {figures['base']}" if figures.get("base") else ""
     return (
         f"Judged on {str(figures['date'])[:10]} by penname {figures['penname']}: {_read(figures)}{base}; "
         f"{findings.judgement.fit.posts_in_all:,} other posts were held back. This page "
@@ -115,7 +116,7 @@ def intro(findings: Findings) -> str:
 
 def _read(figures: dict[str, Any]) -> str:
     """What training read, which is not always what was there."""
-    there = f"{figures['training_words']:,} words of {count(figures['training_posts'], 'post')}"
+    there = f"{figures['training_words']:,} words of {many(figures['training_posts'], 'post')}"
     passes = figures.get("passes")
     if passes is None:
         return f"{there} were there to learn from"

@@ -86,6 +86,8 @@ class Training:
     device: str = ""
     passes: float | None = None
     """Passes over the training posts that were made; None where that was not recorded."""
+    full_seconds: float = 0.0
+    """What the plan said that all of it takes on that machine; 0: not known."""
 
     @property
     def best(self) -> float | None:
@@ -108,11 +110,16 @@ def read_training(path: Path) -> Training:
         losses=_points(value.get("losses")),
         curve=_points(value.get("curve")),
         settings=settings if isinstance(settings, dict) else {},
-        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        seconds=_seconds(seconds),
         seed=seed if isinstance(seed, int) else None,
         device=str(value.get("device") or ""),
         passes=_passes(value),
+        full_seconds=_seconds(value.get("full_seconds")),
     )
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else 0.0
 
 
 def _passes(value: dict[str, Any]) -> float | None:

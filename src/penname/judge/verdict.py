@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from penname.core.terminal import many
 from penname.judge.subject import Training
 from penname.judge.voice import Figure
 from penname.model.base import GET_SMOLLM2
@@ -71,7 +72,7 @@ def headline(figures: Mapping[str, Any]) -> str:
     if not _enough(figures):
         samples = round(_get(figures, "samples") or 0)
         return (
-            f"There is too little text to tell: {count(samples, 'opening')} of held-back posts could be continued, and "
+            f"There is too little text to tell: {many(samples, 'opening')} of held-back posts could be continued, and "
             f"a verdict needs {LEAST}."
         )
     gain = _get(figures, "gain_percent")
@@ -228,7 +229,7 @@ def _helps(figures: Mapping[str, Any], training: Training, weights: int) -> Iter
     if recites(figures):
         yield "Fewer minutes or more replay: it has begun to learn posts by heart. Train again with half the time."
     if passes and passes < _ENOUGH:
-        yield _more_minutes(passes, training.seconds)
+        yield _more_minutes(passes, training)
     loops = _get(figures, "looping_rate")
     if loops is not None and loops > 0.02:
         yield f"A higher temperature or a smaller min-p: {100 * loops:.0f}% of the passages repeat themselves."
@@ -260,19 +261,14 @@ _ENOUGH = 1.5
 """Passes over the blog from which on more minutes bring little."""
 
 
-def _more_minutes(passes: float, seconds: float) -> str:
-    """What was read, and how long all of it takes here."""
+def _more_minutes(passes: float, training: Training) -> str:
+    """What was read, and how long all of it takes here: as the plan said, else by what the steps took."""
     read = f"{100 * passes:.0f}% of your blog once" if passes < 0.995 else f"your blog {passes:.1f} times"
-    if not seconds:
+    if not training.full_seconds and not training.seconds:
         return f"More minutes: it read {read}; two to three times is best."
-    whole = math.ceil(seconds / 60 / passes * (1.1 if passes < 1 else 2.2))
-    what = "all of it" if passes < 1 else "reading it twice"
-    return f"More minutes: it read {read}; {what} takes about {count(whole, 'minute')} here: --minutes {whole}."
-
-
-def count(number: int, what: str) -> str:
-    """A number and its noun: `1 minute`, `2 minutes`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    what = "all of it" if passes < 1 or training.full_seconds else "reading it twice"
+    whole = math.ceil((training.full_seconds or training.seconds / passes * (1.1 if passes < 1 else 2.2)) / 60)
+    return f"More minutes: it read {read}; {what} takes about {many(whole, 'minute')} here: --minutes {whole}."
 
 
 def _habits(furthest: Sequence[Figure]) -> str:

@@ -151,21 +151,10 @@ class Pool:
             raise TooLongError(f"The prompt has {read:,} tokens, and the model reads {self.context:,}: shorten it.")
         rules = self._rules_for(settings)
         start = rules.start(prompt, writer.example(prompt, settings.seed))
-        ids = start.ids if len(start.ids) < self.context else start.ids[-start.own :]
+        if len(start.ids) >= self.context:
+            start = start._replace(ids=start.ids[-start.own :])
         rows = [
-            Row(
-                writer.loaded.tokenizer,
-                settings,
-                ids,
-                draft=number,
-                end=writer.loaded.end,
-                blocked=GuardedText(writer.guard).blocked if writer.guard else None,
-                stop=stop,
-                needs_space=start.needs_space,
-                breaks=rules.breaks,
-                known=rules.known,
-                own=start.own,
-            )
+            rules.row(start, number, GuardedText(writer.guard).blocked if writer.guard else None, stop, settings)
             for number in range(count)
         ]
         return Job(rules, rows, tell, start.own, time.monotonic() + self.seconds)

@@ -7,6 +7,7 @@ elsewhere unless a host is named, and then only with a token.
 """
 
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 
@@ -95,6 +96,7 @@ def _listening(options: ServeOptions) -> socket.socket:
     try:
         return socket.create_server((options.host, options.port), family=family, backlog=_CONNECTIONS)
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno else error
         raise InputError(
-            f"Port {options.port} of {options.host} cannot be opened ({error.strerror or error}): give another --port."
+            f"Port {options.port} of {options.host} cannot be opened ({why}): give another --port."
         ) from error

@@ -8,12 +8,10 @@ posts. What is an excerpt only is read, and said to be one.
 """
 
 import contextlib
-import hashlib
 import html
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from penname.core.errors import InputError
 from penname.sources.archive import BROKEN, Given, files_of
 from penname.sources.feed_entries import BrokenFeedError, Entry, iter_entries
 from penname.sources.front_matter import day_of
-from penname.sources.post import DRAFT, PAGE, TRASHED, Platform, Post, Wanted
+from penname.sources.post import DRAFT, PAGE, TRASHED, Platform, Post, Wanted, under_its_own_id
 
 _ROOT = re.compile(
     rb"(?:\s|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->|<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>)*<(?:\w+:)?(?:rss|feed|RDF)[\s>]",
@@ -67,7 +65,7 @@ class FeedReader:
         excerpts = met = 0
         for file in self._files:
             for post, is_excerpt in self._of_file(file):
-                own = _own(post, seen)
+                own = under_its_own_id(post, seen, f"{post.title}\0{post.body}")
                 if own is None:
                     continue
                 if wanted.takes(own):
@@ -225,19 +223,6 @@ def _day(value: str) -> str:
     with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
         return parsedate_to_datetime(value).date().isoformat()
     return ""
-
-
-def _own(post: Post, seen: dict[str, bytes]) -> Post | None:
-    """The post under an id of its own; None for one that came before."""
-    mark = hashlib.blake2b(f"{post.title}\0{post.body}".encode("utf-8", "replace"), digest_size=8).digest()
-    key, turn = post.id or mark.hex(), 1
-    while key in seen:
-        if seen[key] == mark:
-            return None
-        turn += 1
-        key = f"{post.id}-{turn}"
-    seen[key] = mark
-    return post if key == post.id else replace(post, id=key)
 
 
 # -- the platform ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -171,6 +171,19 @@ class Source:
 def kind_of(marks: frozenset[str]) -> str:
     """`live`, `pages`, `drafts`, `private` or `trashed`: what a post with these marks counts as."""
     return next((kind for mark, kind in _KINDS if mark in marks), "live") if marks else "live"
+
+
+def under_its_own_id(post: Post, seen: dict[str, bytes], text: str) -> Post | None:
+    """The post, under an id that no other has; None where the same id and `text` came before."""
+    mark = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    key, turn = post.id or mark.hex(), 1
+    while key in seen:
+        if seen[key] == mark:
+            return None
+        turn += 1
+        key = f"{post.id}-{turn}"
+    seen[key] = mark
+    return post if key == post.id else replace(post, id=key)
 
 
 class _Kept:

@@ -12,11 +12,9 @@ head of a file is looked at for its names only, so there is nothing to expand.
 """
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -25,7 +23,7 @@ from urllib.parse import urljoin
 from penname.core import events
 from penname.core.errors import InputError
 from penname.sources.archive import BROKEN, Given, files_of
-from penname.sources.post import DRAFT, PAGE, PRIVATE, TRASHED, Platform, Post, Wanted
+from penname.sources.post import DRAFT, PAGE, PRIVATE, TRASHED, Platform, Post, Wanted, under_its_own_id
 from penname.sources.wordpress_items import Fields, Item, iter_items, value_of
 from penname.sources.wordpress_text import body_of
 
@@ -117,17 +115,7 @@ def _tell(path: Path, mended: int, skipped: int) -> None:
 
 
 def _own(post: Post, fields: Fields, seen: dict[str, bytes]) -> Post | None:
-    """The post under an id of its own; None for one that came before, as split exports may overlap."""
-    text = f"{fields.get('title')}\0{fields.get('content:encoded')}"
-    mark = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
-    key, turn = post.id or mark.hex(), 1
-    while key in seen:
-        if seen[key] == mark:
-            return None
-        turn += 1
-        key = f"{post.id}-{turn}"
-    seen[key] = mark
-    return post if key == post.id else replace(post, id=key)
+    return under_its_own_id(post, seen, f"{fields.get('title')}\0{fields.get('content:encoded')}")
 
 
 def _day(fields: Fields) -> str:

@@ -150,6 +150,8 @@ def as_record(fitted: Fitted, plan: Plan) -> dict[str, Any]:
         "best_step": fitted.best_step,
         "blog_share": round(plan.share, 4),
         "passes": round(plan.passes, 2),
+        "full_seconds": round(plan.full_seconds),
+        "full_passes": round(plan.full_passes, 2),
         # How much work was done beside the steps, which decides what is kept of them.
         "evaluations": plan.evaluations,
         "validation_tokens": plan.validation_tokens,

@@ -89,19 +89,7 @@ def generate(
     for draft in range(count):
         first = decoding.read([start.ids]) if first is None else first
         decoding.cut(len(start.ids))
-        row = Row(
-            tokenizer,
-            settings,
-            start.ids,
-            draft=draft,
-            end=end,
-            blocked=blocked,
-            stop=stop,
-            needs_space=start.needs_space,
-            breaks=rules.breaks,
-            known=rules.known,
-            own=start.own,
-        )
+        row = rules.row(start, draft, blocked, stop)
         logits = first
         while not row.finish:
             text = rules.advance(logits, [row])[0]
@@ -147,22 +135,7 @@ def generate_batch(
     rows = []
     for number, prompt in enumerate(prompts):
         start = rules.start(prompt, examples[number] if examples is not None else ())
-        refuse = blocked[number] if blocked is not None else None
-        rows.append(
-            Row(
-                tokenizer,
-                settings,
-                start.ids,
-                draft=number,
-                end=end,
-                blocked=refuse,
-                stop=stop,
-                needs_space=start.needs_space,
-                breaks=rules.breaks,
-                known=rules.known,
-                own=start.own,
-            )
-        )
+        rows.append(rules.row(start, number, blocked[number] if blocked is not None else None, stop))
     room = rules.room(max((len(row.tokens) for row in rows), default=1))
     size = _rows_at_once(rules.weights, device, room)
     with events.task(show, total=len(rows)) if show else contextlib.nullcontext(_ignore) as advance:

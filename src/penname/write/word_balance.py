@@ -37,7 +37,7 @@ from penname.corpus.tokenizer import Encoded, encode_plain, other_ends
 from penname.model.folder import SamplingSettings, settings_from
 from penname.model.gpt import GPT
 from penname.write.decoding import DecodingWeights
-from penname.write.draft import Row
+from penname.write.draft import Blocked, Row
 from penname.write.sampling import Candidates, candidates, everything, penalise
 
 _SPACES = ("Ġ", "▁", " ")
@@ -103,6 +103,32 @@ class Rules:
         if len(example) + len(ids) > self.context * 3 // 4:
             example = ()
         return Start([*example, *ids], len(ids), needs_space)
+
+    def row(
+        self,
+        start: Start,
+        draft: int,
+        blocked: Blocked | None = None,
+        stop: Sequence[str] = (),
+        settings: SamplingSettings | None = None,
+    ) -> Row:
+        """A draft that begins behind `start`; its number chooses what is drawn, as a seed does.
+
+        `settings` where they differ from those of the call in seed and length.
+        """
+        return Row(
+            self.tokenizer,
+            settings or self.settings,
+            start.ids,
+            draft=draft,
+            end=self.end,
+            blocked=blocked,
+            stop=stop,
+            needs_space=start.needs_space,
+            breaks=self.breaks,
+            known=self.known,
+            own=start.own,
+        )
 
     def room(self, longest: int) -> int:
         """Tokens of a text that are seen at once."""
